@@ -1,0 +1,97 @@
+"""One exception tree: each error says what happened, what was not lost and what to do next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class TandemError(Exception):
+    """Base of all errors that Tandem raises on purpose.
+
+    Parameters
+    ----------
+    what: what happened, in one sentence without any request text.
+    remedy: what to do next; empty where there is nothing to do.
+    """
+
+    code: str = "error"
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what: Final = what
+        self.remedy: Final = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.remedy}".strip()
+
+
+class SettingsError(TandemError):
+    """A setting is unknown, of the wrong type or outside its allowed values."""
+
+    code = "settings"
+
+
+class InvalidRequest(TandemError):
+    """The request cannot be carried out as it stands (empty, too large, unknown task...)."""
+
+    code = "invalid_request"
+
+
+class DocumentError(InvalidRequest):
+    """A document cannot be read: damaged, encrypted, a scan without text, an unknown type."""
+
+    code = "document"
+
+
+class KnowledgeError(TandemError):
+    """The knowledge index is missing, damaged or made with other embeddings."""
+
+    code = "knowledge"
+
+
+class LedgerError(TandemError):
+    """The ledger cannot be opened or written."""
+
+    code = "ledger"
+
+
+class ModelFileError(TandemError):
+    """A model's file is missing, cut short, has a wrong checksum or cannot be fetched."""
+
+    code = "model_file"
+
+
+class ModelError(TandemError):
+    """A model did not give an answer. Raised by tiers; a failing SLM escalates on it."""
+
+    code = "model"
+
+
+class ModelUnavailable(ModelError):
+    """No endpoint of the tier answered: down, refusing, or its circuit breaker is open."""
+
+    code = "model_unavailable"
+
+
+class DeadlineExceeded(ModelError):
+    """The time allowed for the request ran out while a model was working."""
+
+    code = "deadline"
+
+
+class PromptTooLong(ModelError):
+    """The prompt and the answer's allowance do not fit into the model's context window."""
+
+    code = "context_window"
+
+
+class EgressBlocked(TandemError):
+    """The guard refused to let text leave for a tier that is not private."""
+
+    code = "egress_blocked"
+
+
+class AnswerRejected(TandemError):
+    """Every attempt was rejected by the quality check; the drafts are in the answer."""
+
+    code = "rejected"

@@ -1,0 +1,210 @@
+"""What travels through the graph: JSON-plain records, so that a checkpoint never needs a pickle.
+
+The words are the ones of docs/architecture.md: a Request is profiled (Profile), sent to a tier
+(Decision), tried there (Attempt), checked (Verdict) and leaves as an Answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, get_args
+
+from typing_extensions import NotRequired, Required, TypedDict
+
+Sensitivity = Literal["none", "internal", "personal", "secret"]
+Latency = Literal["realtime", "async"]
+TierName = Literal["slm", "llm"]
+Origin = Literal["slm", "llm", "head", "rule"]
+"""Who made an attempt: a tier's model, or a trained head or a rule, which are no models."""
+Status = Literal["accepted", "unverified", "needs_review", "failed"]
+Finish = Literal["stop", "length", "error"]
+
+SENSITIVITIES: Final[tuple[Sensitivity, ...]] = get_args(Sensitivity)
+"""In rising order."""
+SLM_TASKS: Final = (
+    "extraction",
+    "faq",
+    "sentiment",
+    "document_classification",
+    "draft",
+    "support_reply",
+)
+LLM_TASKS: Final = ("reasoning", "longform", "contract_review", "research", "agent")
+TASKS: Final = SLM_TASKS + LLM_TASKS
+"""The tasks that ship with Tandem; an application registers its own beside them."""
+
+
+class Message(TypedDict):
+    """An earlier turn of the conversation, or one turn of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Document(TypedDict, total=False):
+    """A document by value: `text`, or `data` (base64) with its `media_type`."""
+
+    name: Required[str]
+    text: str
+    data: str
+    media_type: str
+
+
+class Example(TypedDict):
+    """A labelled example; goes into the prompt as a past chat turn."""
+
+    text: str
+    output: Any
+
+
+class Request(TypedDict, total=False):
+    """What the caller asks. Only `text` is required; what is declared wins over the classifier,
+    except `sensitivity`, which a declaration can only raise."""
+
+    text: Required[str]
+    messages: list[Message]
+    documents: list[Document]
+    task: str
+    output_schema: dict[str, Any] | str
+    """A JSON schema, or the name of a ready one (invoice, receipt, purchase_order...)."""
+    labels: list[str]
+    examples: list[Example]
+    template: str
+    """For `draft`: text with slots `{name}`."""
+    slots: dict[str, str]
+    """For `draft`: slots that the caller fills itself."""
+    sensitivity: Sensitivity
+    latency: Latency
+    deadline_ms: int
+    quality: float
+    """Asked share of right answers, 0 to 1."""
+    tenant: str
+
+
+class Evidence(TypedDict):
+    """Why a text is sensitive; never the text itself."""
+
+    type: str
+    start: int
+    end: int
+    score: float
+    source: str
+    """Where the span is counted: `text`, `messages[i]` or the document's position."""
+
+
+class Profile(TypedDict):
+    """What a request is."""
+
+    task: str
+    task_confidence: float
+    """Probability of `task`; 1.0 where the caller declared it."""
+    complexity: float | None
+    """Probability that the SLM will not do; None where nothing estimates it."""
+    sensitivity: Sensitivity
+    evidence: list[Evidence]
+    latency: Latency
+    deadline_ms: int | None
+    quality: float | None
+    tenant: str
+    reasons: list[str]
+
+
+class Decision(TypedDict):
+    """Where a request goes."""
+
+    node: str
+    tier: TierName
+    may_escalate: bool
+    """False where the LLM must not see this request, or the policy says so."""
+    reasons: list[str]
+
+
+class Usage(TypedDict):
+    """Tokens of one or more model calls, as the server counted them."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+class ErrorInfo(TypedDict):
+    """An error as data: `code` of the exception class, and its two sentences."""
+
+    code: str
+    what: str
+    remedy: str
+
+
+class Attempt(TypedDict):
+    """One model's try at the task."""
+
+    id: str
+    tier: Origin
+    model: str
+    """The model that really answered (the server's word); empty where none did."""
+    output: Any
+    """The task's output (JSON-plain), or None where there is none."""
+    text: str
+    """What the model wrote last, verbatim."""
+    finish: Finish
+    usage: Usage
+    calls: int
+    """Model calls that were answered, and so charged."""
+    seconds: float
+    cost: float
+    """In the settings' currency (US dollars by default)."""
+    signals: dict[str, float]
+    """Confidence signals; see tandem/quality/signals.py. Never raw log-probabilities."""
+    error: ErrorInfo | None
+
+
+class GateFailure(TypedDict):
+    """A hard gate that an output did not pass; `detail` holds no request text beyond field names."""
+
+    gate: str
+    detail: str
+
+
+class Verdict(TypedDict):
+    """What quality_check says of an attempt."""
+
+    attempt_id: str
+    accepted: bool
+    score: float | None
+    threshold: float | None
+    failed: list[GateFailure]
+
+
+class Step(TypedDict):
+    """One step of an agent's work, as it was carried out."""
+
+    id: str
+    tool: str
+    arguments: dict[str, Any]
+    status: Literal["planned", "done", "failed"]
+    result: Any
+    error: NotRequired[str]
+
+
+class Answer(TypedDict):
+    """What the caller gets."""
+
+    run_id: str
+    status: Status
+    output: Any
+    """The task's output, only where `status` is accepted or unverified; else None."""
+    draft: Any
+    """The best rejected output; None where the answer was accepted."""
+    task: str
+    tier: Origin | None
+    """Who gave the output; None where there is none."""
+    model: str
+    attempts: list[Attempt]
+    verdicts: list[Verdict]
+    cost: float
+    all_llm_cost: float
+    all_llm_estimated: bool
+    """False where the LLM really did this whole request."""
+    seconds: float
+    profile: Profile | None
+    steps: list[Step]
+    reasons: list[str]
+    error: ErrorInfo | None

@@ -1,0 +1,292 @@
+"""Every setting, its default and its allowed values; read from tandem.toml.
+
+`load()` reads, in this order, the path given, the environment's TANDEM_SETTINGS, ./tandem.toml, or
+nothing (the defaults below). Secrets never stand in the file: a setting names the environment
+variable that holds one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tandem.errors import SettingsError
+from tandem.records import Sensitivity, TierName
+
+Backend = Literal["embedded", "huggingface", "openai"]
+Dialect = Literal["llamacpp", "tgi", "vllm", "openai"]
+FILE_NAME: Final = "tandem.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Price(_Section):
+    """What a model's use costs. List prices by `priced_as` (genai-prices), or own rates."""
+
+    priced_as: str = ""
+    per_million_input: float = Field(default=0.0, ge=0)
+    per_million_output: float = Field(default=0.0, ge=0)
+    per_second: float = Field(default=0.0, ge=0)
+
+
+class Model(_Section):
+    """One model: where it runs, how it is spoken to, whether it is private."""
+
+    backend: Backend = "embedded"
+    model: str = ""
+    """Catalogue name (embedded), or the name that the server knows."""
+    path: str = ""
+    """Embedded: a GGUF file of one's own, in place of the catalogue's."""
+    url: str = ""
+    api_key_env: str = ""
+    preset: str = ""
+    """A name from `tandem models presets`; fills what is not set here."""
+    dialect: Dialect = "llamacpp"
+    private: bool = False
+    native_tools: bool = False
+    context: int = Field(default=8192, ge=512, le=1_048_576)
+    threads: int = Field(default=0, ge=0, le=256)
+    """0: the machine's cores shared out among the embedded servers."""
+    slots: int = Field(default=2, ge=1, le=64)
+    price: Price = Price()
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Model:
+        if self.backend == "embedded" and not (self.model or self.path):
+            raise ValueError("an embedded model needs `model` (a catalogue name) or `path`")
+        if self.backend == "huggingface" and not self.url and not self.preset:
+            raise ValueError("a huggingface model needs `url` or `preset`")
+        return self
+
+
+class TierSettings(_Section):
+    """A tier's model and, in order, the models that stand in when it is down."""
+
+    model: str
+    stand_ins: tuple[str, ...] = ()
+
+
+class Tiers(_Section):
+    slm: TierSettings = TierSettings(model="slm-embedded")
+    llm: TierSettings = TierSettings(model="llm-embedded")
+
+
+class TaskSettings(_Section):
+    """Per task: models of its own in place of the tiers' ones, and limits."""
+
+    slm: str = ""
+    llm: str = ""
+    max_tokens: int | None = Field(default=None, ge=1, le=32_768)
+    min_margin: float | None = Field(default=None, ge=0, le=1)
+    quality: float | None = Field(default=None, ge=0, le=1)
+    first_tier: TierName | None = None
+
+
+class Cache(_Section):
+    dir: str = ""
+    """Models and running servers; empty: the user's cache directory, or TANDEM_CACHE."""
+
+
+class EmbeddingSettings(_Section):
+    backend: Literal["onnx", "huggingface"] = "onnx"
+    model: str = "all-minilm-l6-v2"
+    threads: int = Field(default=1, ge=1, le=64)
+    cached_texts: int = Field(default=1024, ge=0)
+
+
+class KnowledgeSettings(_Section):
+    folder: str = ""
+    """Markdown, text and PDF files; relative to the settings file."""
+    index_dir: str = ".tandem/index"
+    chunk_words: int = Field(default=180, ge=20, le=2000)
+    top_k: int = Field(default=4, ge=1, le=50)
+    min_score: float = Field(default=0.45, ge=-1, le=1)
+    """Least cosine of the best chunk; below it the answer is "not in the knowledge base"."""
+
+
+class LedgerSettings(_Section):
+    url: str = ""
+    """SQLAlchemy URL; empty: sqlite in .tandem/ledger.sqlite beside the settings file."""
+    texts: Literal["none", "sampled", "all"] = "none"
+    sample_share: float = Field(default=0.05, ge=0, le=1)
+
+
+class Limits(_Section):
+    text_chars: int = Field(default=200_000, ge=1)
+    documents: int = Field(default=50, ge=0)
+    document_bytes: int = Field(default=20_000_000, ge=1)
+    labels: int = Field(default=200, ge=2)
+    examples: int = Field(default=50, ge=0)
+    schema_chars: int = Field(default=50_000, ge=2)
+    deadline_s: float = Field(default=300.0, gt=0)
+    """For requests that declare none."""
+    connect_s: float = Field(default=5.0, gt=0)
+    retries: int = Field(default=1, ge=0, le=10)
+    breaker_failures: int = Field(default=5, ge=1)
+    breaker_reset_s: float = Field(default=30.0, gt=0)
+    agent_steps: int = Field(default=6, ge=1, le=50)
+    tool_seconds: float = Field(default=120.0, gt=0)
+    tool_chars: int = Field(default=20_000, ge=100)
+    recursion: int = Field(default=25, ge=5, le=1000)
+    idle_minutes: float = Field(default=15.0, gt=0)
+    """An embedded server that nobody used for so long ends."""
+    start_s: float = Field(default=120.0, gt=0)
+    """How long an embedded server may take to start."""
+    queue: int = Field(default=64, ge=1)
+
+
+class Privacy(_Section):
+    public_may_see: tuple[Sensitivity, ...] = ("none", "internal")
+    """Sensitivities that may go to a tier that is not private."""
+    stand_ins_may_be_less_private: bool = False
+
+
+class Settings(_Section):
+    """All settings. `home` is the folder that relative paths start from."""
+
+    home: Path = Path()
+    cache: Cache = Cache()
+    models: dict[str, Model] = Field(default_factory=lambda: dict(DEFAULT_MODELS))
+    tiers: Tiers = Tiers()
+    tasks: dict[str, TaskSettings] = {}
+    embeddings: EmbeddingSettings = EmbeddingSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    limits: Limits = Limits()
+    privacy: Privacy = Privacy()
+    currency: str = "USD"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_default_models(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("models"), dict):
+            return {**data, "models": {**DEFAULT_MODELS, **data["models"]}}
+        return data
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Settings:
+        for where, names in self._named_models().items():
+            for name in names:
+                if name not in self.models:
+                    known = ", ".join(sorted(self.models))
+                    raise ValueError(f"{where} names the model {name!r}; known models: {known}")
+        self._refuse_less_private_stand_ins()
+        return self
+
+    def _named_models(self) -> dict[str, tuple[str, ...]]:
+        named = {
+            "tiers.slm": (self.tiers.slm.model, *self.tiers.slm.stand_ins),
+            "tiers.llm": (self.tiers.llm.model, *self.tiers.llm.stand_ins),
+        }
+        for task, own in self.tasks.items():
+            named[f"tasks.{task}"] = tuple(name for name in (own.slm, own.llm) if name)
+        return named
+
+    def _refuse_less_private_stand_ins(self) -> None:
+        if self.privacy.stand_ins_may_be_less_private:
+            return
+        for tier in ("slm", "llm"):
+            chain = self.chain(tier)
+            for name in chain[1:]:
+                if self.models[chain[0]].private and not self.models[name].private:
+                    raise ValueError(
+                        f"tiers.{tier}.stand_ins: {name!r} is not private, but {chain[0]!r} is; "
+                        "set privacy.stand_ins_may_be_less_private = true to allow it"
+                    )
+
+    def chain(self, tier: TierName, task: str = "") -> tuple[str, ...]:
+        """Model names to try for `tier` (and `task`), in order."""
+        chosen = self.tiers.slm if tier == "slm" else self.tiers.llm
+        own = self.tasks.get(task)
+        first = (own.slm if tier == "slm" else own.llm) if own else ""
+        rest = (chosen.model, *chosen.stand_ins) if first else chosen.stand_ins
+        return (first or chosen.model, *(name for name in rest if name != first))
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where models and the records of running servers lie."""
+        chosen = os.environ.get("TANDEM_CACHE") or self.cache.dir
+        return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("tandem"))
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.ledger.url or f"sqlite:///{self.path('.tandem/ledger.sqlite')}"
+
+    def path(self, name: str) -> Path:
+        """A path of the settings file, made absolute from the file's own folder."""
+        return (self.home / Path(name).expanduser()).absolute()
+
+
+DEFAULT_MODELS: Final[dict[str, Model]] = {
+    "slm-embedded": Model(
+        model="qwen2.5-coder-0.5b-instruct",
+        private=True,
+        price=Price(per_million_input=0.035, per_million_output=0.28),
+    ),
+    "llm-embedded": Model(
+        model="qwen2.5-coder-1.5b-instruct",
+        private=False,
+        price=Price(priced_as="openai/gpt-5.2"),
+    ),
+}
+"""The embedded pair. The LLM stands in for a hosted model: priced as one, and public as one."""
+
+
+def load(path: str | Path | None = None) -> Settings:
+    """Settings of a file, or the defaults where there is none.
+
+    Raises
+    ------
+    SettingsError: the file is missing, is no TOML, or a value is not allowed; the message names
+        the file, the line, the key and what is allowed.
+    """
+    chosen = Path(path or os.environ.get("TANDEM_SETTINGS") or FILE_NAME)
+    if not chosen.is_file():
+        if path or os.environ.get("TANDEM_SETTINGS"):
+            raise SettingsError(
+                f"The settings file {chosen} does not exist.", "Give --settings a file."
+            )
+        return Settings()
+    try:
+        text = chosen.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{chosen} cannot be read: {error}.", "Correct the file.") from error
+    try:
+        return Settings(**{**data, "home": chosen.parent.absolute()})
+    except ValidationError as error:
+        raise SettingsError(_explain(chosen, text, error), "Correct the line.") from error
+
+
+def _explain(file: Path, text: str, error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        keys = [str(part) for part in problem["loc"]]
+        where = f"{file}:{_line_of(text, keys)}" if keys else str(file)
+        message = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {'.'.join(keys) or 'settings'}: {message}")
+    return "; ".join(lines) + "."
+
+
+def _line_of(text: str, keys: list[str]) -> int:
+    """The line of the last of `keys` that stands in the file, 1-based."""
+    section, found = "", 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+([^\]]+)\]", line):
+            section = header[1].strip()
+            if ".".join(keys).startswith(section):
+                found = number
+        elif key := re.match(r"\s*([\w.\"-]+)\s*=", line):
+            full = f"{section}.{key[1]}".strip(".")
+            if ".".join(keys) == full or ".".join(keys).startswith(full + "."):
+                return number
+    return found
