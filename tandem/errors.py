@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tandem.records import Answer, ErrorInfo
 
 
 class TandemError(Exception):
@@ -15,6 +18,8 @@ class TandemError(Exception):
     """
 
     code: str = "error"
+    answer: Answer | None = None
+    """What was reached before the error, with the rejected drafts; set by `Tandem.run`."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(what)
@@ -23,6 +28,10 @@ class TandemError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what} {self.remedy}".strip()
+
+    def info(self) -> ErrorInfo:
+        """The error as data."""
+        return {"code": self.code, "what": self.what, "remedy": self.remedy}
 
 
 class SettingsError(TandemError):
@@ -95,3 +104,24 @@ class AnswerRejected(TandemError):
     """Every attempt was rejected by the quality check; the drafts are in the answer."""
 
     code = "rejected"
+
+
+class Cancelled(ModelError):
+    """The caller cancelled the request while a model was working."""
+
+    code = "cancelled"
+
+
+def from_info(info: ErrorInfo) -> TandemError:
+    """The exception that `info` was made of (its class by `code`)."""
+    return _BY_CODE.get(info["code"], TandemError)(info["what"], info["remedy"])
+
+
+def _tree(root: type[TandemError]) -> dict[str, type[TandemError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found |= _tree(child)
+    return found
+
+
+_BY_CODE: Final = _tree(TandemError)

@@ -17,6 +17,8 @@ Origin = Literal["slm", "llm", "head", "rule"]
 """Who made an attempt: a tier's model, or a trained head or a rule, which are no models."""
 Status = Literal["accepted", "unverified", "needs_review", "failed"]
 Finish = Literal["stop", "length", "error"]
+Purpose = Literal["answer", "classify", "plan", "act", "synthesise"]
+"""What an attempt was for: the task's answer, or a step on the way there."""
 
 SENSITIVITIES: Final[tuple[Sensitivity, ...]] = get_args(Sensitivity)
 """In rising order."""
@@ -137,6 +139,7 @@ class Attempt(TypedDict):
     """One model's try at the task."""
 
     id: str
+    purpose: Purpose
     tier: Origin
     model: str
     """The model that really answered (the server's word); empty where none did."""

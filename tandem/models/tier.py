@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tandem.records import Attempt, ErrorInfo, Finish, Message, Profile, TierName, Usage
+from tandem.records import Attempt, ErrorInfo, Finish, Message, Profile, Purpose, TierName, Usage
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class CallContext:
     """Unix time, seconds, after which the answer is of no use."""
     task: str = ""
     run_id: str = ""
+    purpose: Purpose = "answer"
     on_token: Callable[[str], None] | None = None
     """Gets the text as it is generated; None: nobody listens."""
 

@@ -1,0 +1,46 @@
+"""How a node reaches a tier: bound to the run's profile, deadline, purpose and token stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from tandem.models.tier import CallContext, TierCall
+from tandem.nodes.state import Context, State
+from tandem.records import Purpose, TierName
+from tandem.services import Services
+
+
+def bind(
+    services: Services,
+    state: State,
+    runtime: Runtime[Context],
+    tier: TierName,
+    purpose: Purpose = "answer",
+) -> TierCall:
+    """`tier` for the task of this run, bound to one attempt."""
+    profile = state["profile"]
+    return services.tier(tier, profile["task"]).bind(
+        CallContext(
+            profile=profile,
+            deadline=state["deadline"],
+            task=profile["task"],
+            run_id=state["run_id"],
+            purpose=purpose,
+            on_token=_token_writer(runtime) if purpose == "answer" else None,
+        )
+    )
+
+
+def context_of(runtime: Runtime[Context]) -> Context:
+    """The run's context; the defaults where the caller gave none."""
+    return runtime.context or Context()
+
+
+def _token_writer(runtime: Runtime[Context]) -> Callable[[str], None] | None:
+    if not context_of(runtime).stream_unverified:
+        return None
+    writer: Callable[[Any], None] = runtime.stream_writer
+    return lambda text: writer({"token": text, "verified": False})
