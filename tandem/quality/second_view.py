@@ -1,0 +1,129 @@
+"""A second, cheap view of a document's grand total and date: regular expressions over its lines.
+
+Two readers that err differently are seldom wrong in the same way, so their agreement is worth more
+than the confidence of either. Labels in English, Dutch, French, German, Spanish and Italian.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from tandem.quality.dates import FoundDate, find_dates
+from tandem.quality.values import DecimalMark, decimal_mark, parse_number
+
+_STRONG: Final = re.compile(
+    r"grand\s*total|total\s*(?:amount\s*)?(?:due|payable|to\s*pay|ttc|rounded)|"
+    r"rounded\s*total|total\s*round|balance\s*due|amount\s*(?:due|payable)|nett?\s*total|"
+    r"total\s*\(?(?:rm|incl|inclusive)|total\s*(?:sales|amount|amt)?\s*\(?\s*(?:incl|inclusive)|"
+    r"te\s*betalen|totaalbedrag|net\s*[aà]\s*payer|gesamtbetrag|endbetrag|rechnungsbetrag|"
+    r"importe\s*total|total\s*a\s*pagar|totale\s*(?:fattura|da\s*pagare)",
+    re.IGNORECASE,
+)
+_WEAK: Final = re.compile(
+    r"\btota(?:l|al|le)\b|\bsumme\b|\bgesamt\b|\bnett?\b|\bnett?\s*am", re.IGNORECASE
+)
+_NOT_GRAND: Final = re.compile(
+    r"sub\s*-?\s*tot|zwischensumme|tax\b|\bgst\s*(?:amt|amount|@|\d|:)|\bvat\b|\bbtw\b|\btva\b|"
+    r"\bmwst\b|\biva\b|qty|quantity|items?\b|excl|\bht\b|sav(?:ed|ing)|discount|points?|change|"
+    r"included|includes|summary|tender|total\s*gst|total\s*\d+\s*%",
+    re.IGNORECASE,
+)
+_TAX_SUMMARY: Final = re.compile(r"(?:gst|vat|tax)\s*summary", re.IGNORECASE)
+_CHANGE: Final = re.compile(
+    r"\b(?:change|wisselgeld|rendu|r[uü]ckgeld|cambio|resto)\b", re.IGNORECASE
+)
+_INCLUSIVE: Final = re.compile(r"incl", re.IGNORECASE)
+_AMOUNT: Final = re.compile(
+    r"(?<![\d.,%/:-])(?:(?:RM|MYR|USD|EUR|GBP|Rs\.?|[$€£₹¥])\s*)?-?"
+    r"(?P<number>\d{1,3}(?:[.,'\u2019 \u00a0\u202f]\d{3})*[.,]\d{2}|\d+[.,]\d{2})(?![\d%/:]|[.,]\d|\s?%)"
+)
+_WHOLE_AMOUNT: Final = re.compile(r"(?:RM|Rs\.?|INR|JPY|[$€£₹¥])\s*(?P<number>\d[\d,]*)(?![\d.,%])")
+_DATE_LABEL: Final = re.compile(
+    r"\b(?:invoice|bill|receipt|order|issue)?\s*(?:date|datum|data|fecha)\b|"
+    r"factuurdatum|rechnungsdatum|date\s*de\s*(?:la\s*)?facture",
+    re.IGNORECASE,
+)
+_OTHER_DATE: Final = re.compile(
+    r"due|d[eé]livery|period|expir|valid|birth|check[\s-]*(?:in|out)|ship|paid|pay|verval|"
+    r"[eé]ch[eé]ance|f[aä]llig|order\s*date|orderdatum|printed",
+    re.IGNORECASE,
+)
+_LOOK_AHEAD_LINES: Final = 3
+
+
+def total_candidates(text: str) -> list[Decimal]:
+    """Amounts that may be the document's grand total, the likeliest first; [] where none is seen.
+
+    In this order: what was tendered less the change; amounts labelled "Grand total", "Amount due"
+    and the like, the last first; amounts labelled "Total", the most frequent first. A label's
+    amount stands on its line or on one of the three lines after it (receipts read by OCR break
+    the row apart).
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    mark: DecimalMark = decimal_mark(text) or "."
+    strong: list[Decimal] = []
+    weak: list[Decimal] = []
+    for index, line in enumerate(lines):
+        if _TAX_SUMMARY.search(line):
+            break
+        if _is_total_label(line) and (amount := _amount_near(lines, index, mark)):
+            (strong if _STRONG.search(line) else weak).append(amount)
+    return _distinct([*_tendered_less_change(text, mark), *reversed(strong), *_by_count(weak)])
+
+
+def _tendered_less_change(text: str, mark: DecimalMark) -> list[Decimal]:
+    """Amounts followed by the tendered sum and the change that they leave."""
+    if not _CHANGE.search(text):
+        return []
+    amounts = [parse_number(match["number"], mark) or Decimal() for match in _AMOUNT.finditer(text)]
+    triples = zip(amounts, amounts[1:], amounts[2:], strict=False)
+    return [total for total, tendered, change in triples if total > 0 < change == tendered - total]
+
+
+def _is_total_label(line: str) -> bool:
+    if not (_STRONG.search(line) or _WEAK.search(line)):
+        return False
+    refused = _NOT_GRAND.search(line)
+    return not refused or bool(_INCLUSIVE.search(line) and not re.search("excl", line, re.I))
+
+
+def _amount_near(lines: list[str], index: int, mark: DecimalMark) -> Decimal | None:
+    for step, line in enumerate(lines[index : index + 1 + _LOOK_AHEAD_LINES]):
+        if step and re.search(r"[^\W\d_]{4}", line):
+            return None
+        matches = list(_AMOUNT.finditer(line)) or list(_WHOLE_AMOUNT.finditer(line))
+        if matches:
+            return parse_number(matches[-1]["number"], mark)
+    return None
+
+
+def _by_count(amounts: list[Decimal]) -> list[Decimal]:
+    """The most frequent first; among equals the larger."""
+    return sorted(amounts, key=lambda amount: (-amounts.count(amount), -amount))
+
+
+def _distinct(amounts: Iterable[Decimal]) -> list[Decimal]:
+    return list(dict.fromkeys(amounts))
+
+
+def date_candidates(text: str) -> list[date]:
+    """Dates that may be the document's own, the likeliest first, every reading kept.
+
+    Dates labelled "date" first, then the others from the top; dates labelled as due, delivery or
+    period last.
+    """
+    found = find_dates(text)
+    ranked = sorted(found, key=lambda one: (_date_rank(text, one), one.start))
+    return list(dict.fromkeys(reading for one in ranked for reading in one.readings))
+
+
+def _date_rank(text: str, found: FoundDate) -> int:
+    before = text[max(0, found.start - 40) : found.start]
+    label = " ".join(before.splitlines()[-2:])
+    if _OTHER_DATE.search(label):
+        return 2
+    return 0 if _DATE_LABEL.search(label) else 1
