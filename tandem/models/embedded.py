@@ -1,0 +1,247 @@
+"""The embedded servers: llama.cpp in processes of their own, shared by all of a user's processes.
+
+A server is started on first use and outlives who started it: the next process finds it in the
+registry. It ends by itself when nobody uses it (see server.py), or by `stop`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from filelock import Timeout
+
+from tandem.errors import ModelFileError, ModelUnavailable, SettingsError
+from tandem.models import catalog, files, processes
+from tandem.models.registry import Record, Registry, began, process_of
+from tandem.models.server import Orders
+from tandem.models.threads import threads_for
+from tandem.settings import Model, Settings
+
+_log = logging.getLogger(__name__)
+_POLL_S: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server that is up. `url` is its root, without `/v1`."""
+
+    url: str
+    api_key: str = field(repr=False)
+    model_file: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server as `tandem models status` shows it."""
+
+    name: str
+    model_file: str
+    pid: int
+    port: int
+    """0 while it loads its model."""
+    threads: int
+    slots: int
+    context: int
+    up_s: float
+    resident_bytes: int
+
+
+class EmbeddedServers:
+    """Finds, starts and stops this user's embedded servers. Safe to share among threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._registry = Registry(settings.cache_dir / "servers")
+        self._endpoints: dict[str, Endpoint] = {}
+        self._died: dict[str, float] = {}
+
+    def endpoint(self, model_name: str) -> Endpoint:
+        """The server of `model_name` (a key of `settings.models`), started if need be.
+
+        Once known, the answer comes from memory: no file is read until `invalidate`.
+
+        Raises
+        ------
+        SettingsError: the settings have no embedded model of that name.
+        ModelFileError: the model's file is missing, cut short or no GGUF file.
+        ModelUnavailable: the server ended while loading, took longer than `limits.start_s`, or
+            died twice within `limits.breaker_reset_s`.
+        """
+        known = self._endpoints.get(model_name)
+        if known is None:
+            known = self._endpoints[model_name] = self._find_or_start(model_name)
+        return known
+
+    def invalidate(self, model_name: str) -> None:
+        """Forget the endpoint; the next `endpoint` looks whether it lives. Call it when a
+        connection was refused or broke off."""
+        self._endpoints.pop(model_name, None)
+
+    def running(self) -> list[RunningServer]:
+        """This user's servers, whoever started them."""
+        return [_describe(record) for _, record in self._registry.live()]
+
+    def stop(self, model_name: str | None = None) -> list[RunningServer]:
+        """End the servers of `model_name` (a settings' or catalogue name), or all; those ended.
+
+        Requests that are at work there break off.
+        """
+        wanted = model_name and files.catalogue_name(model_name, self._settings)
+        stopped = []
+        for key, record in list(self._registry.live()):
+            if wanted and record.name not in (wanted, self._own_name(model_name)):
+                continue
+            stopped.append(_describe(record))
+            self._registry.remove(key)
+            processes.end(record)
+        self._endpoints.clear()
+        return stopped
+
+    def _own_name(self, model_name: str | None) -> str:
+        own = files.own_path(model_name, self._settings) if model_name else None
+        return own.stem if own else ""
+
+    def _find_or_start(self, model_name: str) -> Endpoint:
+        wanted = self._wanted(model_name)
+        key = _key(wanted)
+        self._prepare_folder()
+        try:
+            with self._registry.lock(key, self._settings.limits.start_s):
+                record = self._registry.read(key)
+                if record is not None and not self._usable(record, key):
+                    self._note_death(model_name)
+                    record = None
+                if record is None:
+                    record = self._start(key, wanted)
+        except Timeout as error:
+            raise ModelUnavailable(
+                f"Another process has been starting the server of {wanted.name} for over "
+                f"{self._settings.limits.start_s:g} s.",
+                "Look with `tandem models status`; `tandem models stop` clears it.",
+            ) from error
+        return Endpoint(record.url, record.api_key, record.model_file, record.pid)
+
+    def _wanted(self, model_name: str) -> Record:
+        """The server that the settings ask for, without process and port."""
+        model = self._settings.models.get(model_name)
+        if model is None or model.backend != "embedded":
+            raise SettingsError(
+                f"The settings have no embedded model {model_name!r}.",
+                f"Known models: {', '.join(sorted(self._settings.models))}.",
+            )
+        path = files.locate(model_name, self._settings).resolve()
+        return Record(
+            pid=0,
+            began=0.0,
+            port=0,
+            api_key=secrets.token_urlsafe(24),
+            name=_served_name(model, path),
+            model_file=str(path),
+            context=model.context,
+            slots=model.slots,
+            threads=threads_for(self._settings).get(model_name) or max(1, model.threads),
+        )
+
+    def _usable(self, record: Record, key: str) -> bool:
+        """Whether the recorded server answers to its key; one that still loads is awaited."""
+        if not record.alive():
+            return False
+        if record.port == 0:
+            return self._await(key, record).port != 0
+        if processes.health(record, self._settings.limits.connect_s) == "refuses":
+            processes.end(record)
+            return False
+        return True
+
+    def _start(self, key: str, wanted: Record) -> Record:
+        orders = Orders(
+            key=key,
+            folder=str(self._registry.folder),
+            idle_s=self._settings.limits.idle_minutes * 60,
+            record=wanted,
+        )
+        process = processes.launch(orders, self._registry)
+        starting = replace(wanted, pid=process.pid, began=began(process.pid))
+        self._registry.write(key, starting)
+        processes.send(process, orders)
+        return self._await(key, starting)
+
+    def _await(self, key: str, starting: Record) -> Record:
+        """The record once the server listens."""
+        deadline = time.monotonic() + self._settings.limits.start_s
+        while time.monotonic() < deadline:
+            record = self._registry.read(key)
+            if record is not None and record.port:
+                return record
+            if not starting.alive():
+                self._registry.remove(key)
+                raise ModelUnavailable(
+                    f"The server of {starting.name} ended while loading {starting.model_file}: "
+                    f"{processes.why(self._registry.log(key))}.",
+                    "If memory is short, lower `context` or `slots`; check the file with "
+                    f"`tandem models verify`. The log is {self._registry.log(key)}.",
+                )
+            time.sleep(_POLL_S)
+        self._registry.remove(key)
+        processes.end(starting)
+        raise ModelUnavailable(
+            f"The server of {starting.name} was not ready after "
+            f"{self._settings.limits.start_s:g} s and was ended.",
+            "Raise `limits.start_s`, or free memory and cores.",
+        )
+
+    def _note_death(self, model_name: str) -> None:
+        """Allow one restart within the breaker's time."""
+        now, last = time.monotonic(), self._died.get(model_name)
+        window = self._settings.limits.breaker_reset_s
+        if last is not None and now - last < window:
+            raise ModelUnavailable(
+                f"The embedded server of {model_name} died twice within {window:g} s.",
+                f"It is started again after that; its log lies in {self._registry.folder}.",
+            )
+        _log.warning("the embedded server of %s died; starting it again", model_name)
+        self._died[model_name] = now
+
+    def _prepare_folder(self) -> None:
+        try:
+            self._registry.prepare()
+        except OSError as error:
+            raise ModelFileError(
+                f"The cache folder {self._registry.folder} cannot be written: {error.strerror}.",
+                "Make it writable, or name another with `cache.dir` or TANDEM_CACHE.",
+            ) from error
+
+
+def _served_name(model: Model, path: Path) -> str:
+    return model.model if not model.path and model.model in catalog.CATALOG else path.stem
+
+
+def _key(wanted: Record) -> str:
+    """The same for all who want the same model file with the same options, and for nobody else."""
+    status = Path(wanted.model_file).stat()
+    options = [wanted.model_file, status.st_size, status.st_mtime_ns]
+    options += [wanted.context, wanted.slots, wanted.threads]
+    return f"{wanted.name}-{hashlib.sha256(json.dumps(options).encode()).hexdigest()[:12]}"
+
+
+def _describe(record: Record) -> RunningServer:
+    process = process_of(record)
+    return RunningServer(
+        name=record.name,
+        model_file=record.model_file,
+        pid=record.pid,
+        port=record.port,
+        threads=record.threads,
+        slots=record.slots,
+        context=record.context,
+        up_s=max(0.0, time.time() - record.began),
+        resident_bytes=process.memory_info().rss if process else 0,
+    )
