@@ -1,0 +1,37 @@
+"""Live tests run on the real embedded models, which must have been pulled before."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tandem.models import catalog, files
+from tandem.settings import Settings
+
+HERE = Path(__file__).parent
+
+
+@cache
+def missing_models() -> tuple[str, ...]:
+    settings = Settings()
+    states = {name: files.state_of(catalog.get(name), settings) for name in files.needed(settings)}
+    return tuple(name for name, state in states.items() if state in ("missing", "wrong size"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.live)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not (missing := missing_models()):
+        return
+    reason = f"these models are not here: {', '.join(missing)}; run `make models` first"
+    if os.environ.get("TANDEM_REQUIRE_MODELS") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
