@@ -9,9 +9,9 @@ labels, documents and declarations as a whole.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Required
 
-from typing_extensions import Required, TypedDict
+from typing_extensions import TypedDict
 
 from tandem.records import (
     Answer,

@@ -6,9 +6,9 @@ The words are the ones of docs/architecture.md: a Request is profiled (Profile),
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NotRequired, Required, get_args
 
-from typing_extensions import NotRequired, Required, TypedDict
+from typing_extensions import TypedDict
 
 Sensitivity = Literal["none", "internal", "personal", "secret"]
 Latency = Literal["realtime", "async"]

@@ -75,6 +75,8 @@ class TierSettings(_Section):
 
 
 class Tiers(_Section):
+    """The two tiers."""
+
     slm: TierSettings = TierSettings(model="slm-embedded")
     llm: TierSettings = TierSettings(model="llm-embedded")
 
@@ -91,11 +93,15 @@ class TaskSettings(_Section):
 
 
 class Cache(_Section):
+    """Where models lie."""
+
     dir: str = ""
     """Models and running servers; empty: the user's cache directory, or TANDEM_CACHE."""
 
 
 class EmbeddingSettings(_Section):
+    """The embedding model."""
+
     backend: Literal["onnx", "huggingface"] = "onnx"
     model: str = "all-minilm-l6-v2"
     threads: int = Field(default=1, ge=1, le=64)
@@ -103,6 +109,8 @@ class EmbeddingSettings(_Section):
 
 
 class KnowledgeSettings(_Section):
+    """The knowledge base."""
+
     folder: str = ""
     """Markdown, text and PDF files; relative to the settings file."""
     index_dir: str = ".tandem/index"
@@ -113,6 +121,8 @@ class KnowledgeSettings(_Section):
 
 
 class LedgerSettings(_Section):
+    """The ledger."""
+
     url: str = ""
     """SQLAlchemy URL; empty: sqlite in .tandem/ledger.sqlite beside the settings file."""
     texts: Literal["none", "sampled", "all"] = "none"
@@ -120,6 +130,8 @@ class LedgerSettings(_Section):
 
 
 class Limits(_Section):
+    """Bounds on input, time and effort."""
+
     text_chars: int = Field(default=200_000, ge=1)
     documents: int = Field(default=50, ge=0)
     document_bytes: int = Field(default=20_000_000, ge=1)
@@ -140,10 +152,20 @@ class Limits(_Section):
     """An embedded server that nobody used for so long ends."""
     start_s: float = Field(default=120.0, gt=0)
     """How long an embedded server may take to start."""
-    queue: int = Field(default=64, ge=1)
+    concurrency: int = Field(default=16, ge=1, le=1000)
+    """Requests that one process works on at a time (async calls, `tandem run --jobs`)."""
+
+
+class Routing(_Section):
+    """How a request's task is found."""
+
+    min_confidence: float = Field(default=0.5, ge=0, le=1)
+    """Probability of the task below which the SLM's reading of a request is not relied on."""
 
 
 class Privacy(_Section):
+    """What may leave for a tier that is not private."""
+
     public_may_see: tuple[Sensitivity, ...] = ("none", "internal")
     """Sensitivities that may go to a tier that is not private."""
     stand_ins_may_be_less_private: bool = False
@@ -162,6 +184,7 @@ class Settings(_Section):
     ledger: LedgerSettings = LedgerSettings()
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
+    routing: Routing = Routing()
     currency: str = "USD"
 
     @model_validator(mode="before")

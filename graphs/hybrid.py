@@ -1,0 +1,95 @@
+"""The main graph: classify -> a task's node -> quality_check -> record, or escalate -> record.
+
+`builder` and `graph` at the end are for whoever runs it: `langgraph dev`, `Tandem`, or one's own
+code. The graph is compiled bare; checkpointer and store are given by its host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from langgraph.graph import END, START, StateGraph
+
+from tandem.graphs.subtasks import Subtasks
+from tandem.graphs.tasks import SLM_NODES, Tasks
+from tandem.nodes.act import Act
+from tandem.nodes.classify import Classify
+from tandem.nodes.escalate import Escalate
+from tandem.nodes.plan import Plan
+from tandem.nodes.quality_check import QualityCheck
+from tandem.nodes.record import Record
+from tandem.nodes.run_task import RunTask
+from tandem.nodes.state import Context, Input, Output, State
+from tandem.nodes.synthesise import Synthesise
+from tandem.nodes.task import Task
+from tandem.services import Services
+from tandem.tools.base import Tool
+
+Builder = StateGraph[State, Context, Input, Output]
+
+
+def build(services: Services, tasks: Sequence[Task] = (), tools: Sequence[Tool] = ()) -> Builder:
+    """The graph over `services`, with an application's own tasks and tools beside the shipped."""
+    table = Tasks(services, tasks)
+    builder = Builder(State, Context, input_schema=Input, output_schema=Output)
+    nodes = [*SLM_NODES, "reason", *(task.node for task in table.own)]
+    _add_nodes(builder, services, table, nodes, tools)
+    builder.add_edge(START, "classify")
+    builder.add_conditional_edges("classify", route_task, [*nodes, "plan", "record"])
+    for node in nodes:
+        builder.add_edge(node, "quality_check")
+    builder.add_conditional_edges("quality_check", route_verdict)
+    builder.add_edge("escalate", "quality_check")
+    builder.add_conditional_edges("plan", route_step)
+    builder.add_conditional_edges("act", route_step)
+    builder.add_edge("synthesise", "quality_check")
+    builder.add_edge("record", END)
+    return builder
+
+
+def _add_nodes(
+    builder: Builder, services: Services, table: Tasks, nodes: Sequence[str], tools: Sequence[Tool]
+) -> None:
+    run_task = RunTask(services, table)
+    builder.add_node("classify", Classify(services, table))
+    for node in nodes:
+        builder.add_node(node, run_task)
+    subtasks = Subtasks(builder)
+    builder.add_node("plan", Plan(services, subtasks, tuple(tools)))
+    builder.add_node("act", Act(services, subtasks, tuple(tools)))
+    builder.add_node("synthesise", Synthesise(services))
+    builder.add_node("quality_check", QualityCheck(services, table))
+    builder.add_node("escalate", Escalate(services, table))
+    builder.add_node("record", Record(services))
+
+
+def route_task(state: State) -> str:
+    """The node that classify decided on (checked against the edges of the graph)."""
+    return state["next"]
+
+
+def route_verdict(state: State) -> Literal["escalate", "record"]:
+    """Where quality_check sends the run."""
+    match state["next"]:
+        case "escalate":
+            return "escalate"
+        case "record":
+            return "record"
+    raise ValueError(f"quality_check cannot lead to {state['next']!r}")
+
+
+def route_step(state: State) -> Literal["act", "synthesise", "quality_check"]:
+    """Where the agent goes on: the next step, the answer, or out with an error."""
+    match state["next"]:
+        case "act":
+            return "act"
+        case "synthesise":
+            return "synthesise"
+        case "quality_check":
+            return "quality_check"
+    raise ValueError(f"the agent cannot go on to {state['next']!r}")
+
+
+builder = build(Services())
+graph = builder.compile(name="hybrid")

@@ -1,0 +1,50 @@
+"""How an agent hands work to the same graph: a request with its task declared, as a run of its own
+under the agent's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from langgraph.graph import StateGraph
+
+from tandem.nodes.state import Context, State
+from tandem.records import SENSITIVITIES, Answer, Request
+
+
+@dataclass(frozen=True)
+class Subtasks:
+    """Runs requests for an agent's run, never more loosely than the run itself: at least its
+    sensitivity, at most what is left of its deadline."""
+
+    builder: StateGraph[Any, Any, Any, Any]
+
+    def __call__(self, parent: State, context: Context) -> Callable[[Request], Answer]:
+        """The function that runs a request under `parent`."""
+
+        def run(request: Request) -> Answer:
+            child = Context(parent_run_id=parent["run_id"], private_only=context.private_only)
+            graph = self._graph
+            result = graph.invoke({"request": _tightened(request, parent)}, context=child)
+            return cast("Answer", result["answer"])
+
+        return run
+
+    @cached_property
+    def _graph(self) -> Any:
+        return self.builder.compile(checkpointer=False, name="subtask")
+
+
+def _tightened(request: Request, parent: State) -> Request:
+    profile = parent["profile"]
+    declared = request.get("sensitivity", "none")
+    left_ms = int((parent["deadline"] - time.time()) * 1000)
+    return {
+        **request,
+        "sensitivity": max(declared, profile["sensitivity"], key=SENSITIVITIES.index),
+        "deadline_ms": max(1, min(left_ms, request.get("deadline_ms", left_ms))),
+        "tenant": profile["tenant"],
+    }

@@ -1,0 +1,41 @@
+"""What a run cost, and what it would have cost had the LLM done all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tandem.nodes.state import State
+from tandem.records import Usage
+
+
+class Estimate(NamedTuple):
+    """All-LLM cost; `estimated` is False where the LLM really did the whole request."""
+
+    cost: float
+    estimated: bool
+
+
+def total_cost(state: State) -> float:
+    """Cost of every answered call of the run, rejected ones included."""
+    return sum(attempt["cost"] for attempt in state["attempts"])
+
+
+def all_llm_cost(state: State, price: Callable[[Usage], float]) -> Estimate:
+    """Cost had the LLM done the whole request.
+
+    Measured where the LLM answered; where only the SLM did, its tokens at the LLM's price (both
+    count tokens of the same text; tokenizers differ by some per cent). Reading the task is left
+    out where the request would not have needed it: with one model there is nothing to route.
+    """
+    work = [attempt for attempt in state["attempts"] if attempt["purpose"] != "classify"]
+    if not work:
+        return Estimate(0.0, estimated=False)
+    by_llm = [a for a in work if a["tier"] == "llm" and a["error"] is None]
+    if any(a["purpose"] == "answer" for a in by_llm):
+        answers = [a["cost"] for a in by_llm if a["purpose"] == "answer"]
+        return Estimate(sum(answers), estimated=False)
+    by_slm = [a for a in work if a["tier"] == "slm"]
+    last = [by_slm[-1]] if by_slm and by_slm[-1]["purpose"] == "answer" else by_slm
+    cost = sum(a["cost"] for a in by_llm) + sum(price(a["usage"]) for a in last)
+    return Estimate(cost, estimated=bool(last))

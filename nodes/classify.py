@@ -1,0 +1,170 @@
+"""The first node: what is this request, how sensitive is it, and where does it go?"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.runtime import Runtime
+from tandem.privacy.assess import assess
+
+from tandem.errors import EgressBlocked, ModelError, TandemError
+from tandem.nodes.binding import bind, context_of
+from tandem.nodes.state import Context, State
+from tandem.nodes.task import Task
+from tandem.records import Attempt, Decision, Profile, Request, TierName
+from tandem.routing.policy import LlmAccess, decide
+from tandem.routing.reading import feasible_tasks, read_task
+from tandem.routing.validation import validate
+from tandem.services import Services
+
+UNCLEAR_TASK = "reasoning"
+"""What a request is taken for that no model could sort: the LLM answers it directly."""
+
+
+@dataclass(frozen=True)
+class Classify:
+    """Validate the request, profile it and decide. Declared fields win; sensitivity only rises."""
+
+    services: Services
+    tasks: Mapping[str, Task]
+
+    def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+        update = self._fresh(runtime)
+        try:
+            request = validate(state.get("request"), self.services.settings.limits, self.tasks)
+            request = self._documents_read(request)
+            update |= self._profiled(request, update, runtime)
+        except TandemError as error:
+            update |= {"error": error.info(), "next": "record"}
+        self._note(state, update)
+        return update
+
+    def _fresh(self, runtime: Runtime[Context]) -> dict[str, Any]:
+        """A new run's state: nothing of an earlier run on the same thread stays."""
+        context, now = context_of(runtime), time.time()
+        return {
+            "run_id": context.run_id or uuid.uuid4().hex,
+            "parent_run_id": context.parent_run_id,
+            "started": now,
+            "deadline": now + self.services.settings.limits.deadline_s,
+            "prepared": {},
+            "attempts": [],
+            "verdicts": [],
+            "steps": [],
+            "error": None,
+        }
+
+    def _profiled(
+        self, request: Request, fresh: dict[str, Any], runtime: Runtime[Context]
+    ) -> dict[str, Any]:
+        profile = self._sensitivity(request)
+        if profile["deadline_ms"]:
+            fresh["deadline"] = fresh["started"] + profile["deadline_ms"] / 1000
+        access = self._access(context_of(runtime))
+        state: State = {"request": request, "profile": profile, **fresh}  # type: ignore[typeddict-item]
+        attempts = self._task(state, access, runtime)
+        task = self.tasks[profile["task"]]
+        own = self.services.settings.tasks.get(task.name)
+        decision = decide(profile, task.node, (own and own.first_tier) or task.first_tier, access)
+        return {
+            "request": request,
+            "profile": profile,
+            "decision": decision,
+            "attempts": attempts,
+            "deadline": fresh["deadline"],
+            "next": decision["node"],
+        }
+
+    def _documents_read(self, request: Request) -> Request:
+        """The request with its documents as text: read once, and no bytes travel further."""
+        documents = request.get("documents")
+        if not documents:
+            return request
+        read = self.services.document_text
+        return {**request, "documents": [{"name": d["name"], "text": read(d)} for d in documents]}
+
+    def _sensitivity(self, request: Request) -> Profile:
+        sensitivity, evidence, reasons = assess(request)
+        return {
+            "task": "",
+            "task_confidence": 0.0,
+            "complexity": None,
+            "sensitivity": sensitivity,
+            "evidence": evidence,
+            "latency": request.get("latency", "async"),
+            "deadline_ms": request.get("deadline_ms"),
+            "quality": request.get("quality"),
+            "tenant": request.get("tenant", ""),
+            "reasons": reasons,
+        }
+
+    def _access(self, context: Context) -> LlmAccess:
+        return LlmAccess(
+            llm_is_private=self.services.tier("llm", "").private,
+            public_may_see=self.services.settings.privacy.public_may_see,
+            private_only=context.private_only,
+        )
+
+    def _task(self, state: State, access: LlmAccess, runtime: Runtime[Context]) -> list[Attempt]:
+        """Fill in the profile's task; the attempts are the model calls that this took."""
+        request, profile = state["request"], state["profile"]
+        if declared := request.get("task"):
+            _name_task(profile, declared, 1.0, "declared by the caller")
+            return []
+        feasible = feasible_tasks(request, list(self.tasks))
+        if len(feasible) == 1:
+            _name_task(profile, feasible[0], 1.0, "the request's fields ask for it")
+            return []
+        return self._read(state, feasible, access, runtime)
+
+    def _read(
+        self, state: State, feasible: list[str], access: LlmAccess, runtime: Runtime[Context]
+    ) -> list[Attempt]:
+        profile, attempts = state["profile"], []
+        tiers: list[TierName] = ["slm"]
+        if access.allows(profile["sensitivity"]):
+            tiers.append("llm")
+        for tier in tiers:
+            attempt = self._read_on(tier, state, feasible, runtime)
+            attempts.append(attempt)
+            if attempt["error"] is None:
+                task, confidence = (
+                    attempt["output"]["task"],
+                    attempt["signals"]["label_probability"],
+                )
+                _name_task(profile, task, confidence, f"read by the {tier.upper()}")
+                if confidence >= self.services.settings.routing.min_confidence:
+                    return attempts
+        if not profile["task"]:
+            _name_task(profile, UNCLEAR_TASK, 0.0, "unclear: no model could read the request")
+        return attempts
+
+    def _read_on(
+        self, tier: TierName, state: State, feasible: list[str], runtime: Runtime[Context]
+    ) -> Attempt:
+        profile = state["profile"]
+        call = bind(self.services, state, runtime, tier, "classify")
+        try:
+            task, confidence = read_task(state["request"]["text"], feasible, call)
+        except (ModelError, EgressBlocked) as error:
+            profile["reasons"].append(f"the {tier.upper()} could not read the task: {error.code}")
+            return call.attempt(None, error=error.info())
+        return call.attempt({"task": task}, signals={"label_probability": confidence})
+
+    def _note(self, state: State, update: dict[str, Any]) -> None:
+        ledger, run_id = self.services.ledger, update["run_id"]
+        profile: Profile | None = update.get("profile")
+        decision: Decision | None = update.get("decision")
+        request = update.get("request") or state.get("request") or {}
+        ledger.start(run_id, request, profile, decision, parent_run_id=update["parent_run_id"])
+        for attempt in update["attempts"]:
+            ledger.add_attempt(run_id, attempt)
+
+
+def _name_task(profile: Profile, task: str, confidence: float, why: str) -> None:
+    profile["task"], profile["task_confidence"] = task, confidence
+    profile["reasons"].append(f"task {task} ({confidence:.2f}): {why}")

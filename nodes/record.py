@@ -1,0 +1,111 @@
+"""The last node: the Answer is put together and written to the ledger, whatever happened."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from tandem.errors import AnswerRejected
+from tandem.nodes.accounting import all_llm_cost, total_cost
+from tandem.nodes.state import Context, State
+from tandem.records import Answer, Attempt, ErrorInfo, Status, Verdict
+from tandem.routing.policy import DEGRADED
+from tandem.services import Services
+
+POLICY_CODES = frozenset({"egress_blocked"})
+"""Errors that are a refusal to let text leave: the SLM's draft then waits for a person."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Close the run. Nothing that was rejected is served: it goes out as `draft`."""
+
+    services: Services
+
+    def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+        answer = self._answer(state)
+        self.services.ledger.finish(state["run_id"], answer)
+        runtime.stream_writer({"answer": answer})
+        return {"answer": answer, "error": answer["error"]}
+
+    def _answer(self, state: State) -> Answer:
+        status, error = outcome(state)
+        served = last_answering(state) if status in ("accepted", "unverified") else None
+        estimate = all_llm_cost(state, lambda usage: self._llm_price(state, usage))
+        profile = state.get("profile")
+        return {
+            "run_id": state["run_id"],
+            "status": status,
+            "output": served["output"] if served else None,
+            "draft": None if served else _draft(state),
+            "task": profile["task"] if profile else "",
+            "tier": served["tier"] if served else None,
+            "model": served["model"] if served else "",
+            "attempts": state["attempts"],
+            "verdicts": state["verdicts"],
+            "cost": total_cost(state),
+            "all_llm_cost": estimate.cost,
+            "all_llm_estimated": estimate.estimated,
+            "seconds": time.time() - state["started"],
+            "profile": profile,
+            "steps": state["steps"],
+            "reasons": _reasons(state, status, error),
+            "error": error,
+        }
+
+    def _llm_price(self, state: State, usage: Any) -> float:
+        return self.services.tier("llm", state["profile"]["task"]).price(usage)
+
+
+def outcome(state: State) -> tuple[Status, ErrorInfo | None]:
+    """The status of a run, and the error that ended it where one did."""
+    error, verdicts = state.get("error"), state["verdicts"]
+    if error and error["code"] not in POLICY_CODES:
+        return "failed", error
+    if verdicts and verdicts[-1]["accepted"]:
+        degraded = DEGRADED in state["decision"]["reasons"]
+        return ("unverified" if degraded else "accepted"), None
+    if error or not state["decision"]["may_escalate"]:
+        return "needs_review", None
+    return "failed", AnswerRejected(
+        "Every attempt was rejected by the quality check.",
+        "The drafts are in the answer; review them, or give the task a stronger model.",
+    ).info()
+
+
+def last_answering(state: State) -> Attempt:
+    """The attempt that the last verdict speaks of."""
+    judged = state["verdicts"][-1]["attempt_id"]
+    return next(attempt for attempt in state["attempts"] if attempt["id"] == judged)
+
+
+def _draft(state: State) -> Any:
+    drafts = [
+        attempt["output"]
+        for attempt in state["attempts"]
+        if attempt["purpose"] in ("answer", "synthesise") and attempt["output"] is not None
+    ]
+    return drafts[-1] if drafts else None
+
+
+def _reasons(state: State, status: Status, error: ErrorInfo | None) -> list[str]:
+    reasons = []
+    if profile := state.get("profile"):
+        reasons += [*profile["reasons"], *state["decision"]["reasons"]]
+    by_id = {attempt["id"]: attempt for attempt in state["attempts"]}
+    reasons += [_said(verdict, by_id[verdict["attempt_id"]]) for verdict in state["verdicts"]]
+    if error:
+        reasons.append(f"{status}: {error['what']}")
+    elif status == "needs_review":
+        reasons.append("needs review: the rejected draft may not go to the LLM")
+    return reasons
+
+
+def _said(verdict: Verdict, attempt: Attempt) -> str:
+    if verdict["accepted"]:
+        return f"{attempt['tier']} answer accepted"
+    gates = ", ".join(f"{f['gate']} ({f['detail']})" for f in verdict["failed"])
+    return f"{attempt['tier']} answer rejected: {gates}"

@@ -1,0 +1,188 @@
+"""`Tandem`: the class that an application imports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, NotRequired, TypeVar, cast
+
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+from tandem.errors import TandemError, from_info
+from tandem.graphs.hybrid import build
+from tandem.models.cancel import Cancellation
+from tandem.nodes.state import Context
+from tandem.nodes.task import Task
+from tandem.privacy.assess import assess
+from tandem.privacy.tracing import traced
+from tandem.records import Answer, Request, Sensitivity
+from tandem.services import Services
+from tandem.settings import Settings, load
+from tandem.tools.base import Tool
+
+T = TypeVar("T")
+
+
+class Event(TypedDict):
+    """What `stream` yields: a finished node, a piece of text, or the answer (the last one)."""
+
+    event: str
+    """`node`, `token` or `answer`."""
+    node: NotRequired[str]
+    text: NotRequired[str]
+    verified: NotRequired[bool]
+    """False for text that the quality check may still reject."""
+    answer: NotRequired[Answer]
+
+
+class Tandem:
+    """A small and a large model in tandem: `Tandem().run("...")`.
+
+    Parameters
+    ----------
+    settings: Settings, the path of a tandem.toml, or None for ./tandem.toml or the defaults.
+    tasks, tools: an application's own, beside the shipped ones.
+    checkpointer: a LangGraph checkpointer, for runs with a `thread_id`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | str | Path | None = None,
+        *,
+        tasks: Sequence[Task] = (),
+        tools: Sequence[Tool] = (),
+        checkpointer: Any = None,
+    ) -> None:
+        chosen = settings if isinstance(settings, Settings) else load(settings)
+        self.services = Services(chosen)
+        self.graph = build(self.services, tasks, tools).compile(checkpointer=checkpointer)
+
+    def run(self, request: str | Request, **fields: Any) -> Answer:
+        """Answer one request.
+
+        `fields` are fields of Request; `files` (paths) are read into documents, and
+        `output_schema` may be a pydantic model. `context` may hold a Context, `thread_id` a
+        LangGraph thread.
+
+        Raises
+        ------
+        TandemError: the run ended by an error; `error.answer` holds what was reached, with the
+            rejected drafts. An answer that the quality check rejected is returned, not raised:
+            look at `answer["status"]`.
+        """
+        made, context, config = self._made(request, fields)
+        with traced(self._sensitivity(made)):
+            result = self.graph.invoke({"request": made}, config, context=context)
+        return _raised(cast("Answer", result["answer"]))
+
+    def stream(self, request: str | Request, **fields: Any) -> Iterator[Event]:
+        """Answer one request, telling how it goes: see Event. Raises as `run`.
+
+        Tokens of an answer that may still be rejected come only with
+        `context=Context(stream_unverified=True)`; else the accepted text comes as one token.
+        """
+        made, context, config = self._made(request, fields)
+        modes: list[Any] = ["updates", "custom"]
+        with traced(self._sensitivity(made)):
+            for mode, chunk in self.graph.stream(
+                {"request": made}, config, context=context, stream_mode=modes
+            ):
+                yield from _events(mode, chunk)
+
+    async def arun(self, request: str | Request, **fields: Any) -> Answer:
+        """`run` without blocking the event loop; cancelling it stops the model's work."""
+        cancellation = Cancellation()
+        return await self._in_thread(partial(self.run, request, **fields), cancellation)
+
+    async def astream(self, request: str | Request, **fields: Any) -> AsyncIterator[Event]:
+        """`stream` without blocking the event loop; closing it stops the model's work."""
+        cancellation, events = Cancellation(), self.stream(request, **fields)
+        context = cancellation.context()
+        try:
+            while (event := await self._step(context, events)) is not None:
+                yield event
+        finally:
+            cancellation.cancel()
+
+    def close(self) -> None:
+        """Close what this process holds. Embedded servers go on until they are idle."""
+        self._executor.shutdown(cancel_futures=True)
+        self.services.close()
+
+    def __enter__(self) -> Tandem:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def _executor(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.services.settings.limits.concurrency, "tandem")
+
+    async def _in_thread(self, work: Callable[[], T], cancellation: Cancellation) -> T:
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._executor, cancellation.context().run, work)
+        try:
+            return await future
+        finally:
+            cancellation.cancel()
+
+    async def _step(self, context: contextvars.Context, events: Iterator[Event]) -> Event | None:
+        loop = asyncio.get_running_loop()
+        step = partial(context.run, next, events, None)
+        return await loop.run_in_executor(self._executor, step)
+
+    def _made(
+        self, request: str | Request, fields: dict[str, Any]
+    ) -> tuple[Request, Context, dict[str, Any]]:
+        context = fields.pop("context", None) or Context()
+        thread = fields.pop("thread_id", None)
+        configurable = {"configurable": {"thread_id": thread}} if thread else {}
+        limit = self.services.settings.limits.recursion
+        config = {"recursion_limit": limit, **configurable}
+        given: dict[str, Any] = {"text": request} if isinstance(request, str) else dict(request)
+        given |= fields
+        if files := given.pop("files", ()):
+            loaded = [self.services.load_file(path) for path in files]
+            given["documents"] = [*given.get("documents", []), *loaded]
+        schema = given.get("output_schema")
+        if isinstance(schema, type) and issubclass(schema, BaseModel):
+            given["output_schema"] = schema.model_json_schema()
+        return cast("Request", given), context, config
+
+    def _sensitivity(self, request: Request) -> Sensitivity:
+        """Looked at before the graph starts: LangGraph traces its input before any node runs."""
+        try:
+            return assess(request)[0]
+        except Exception:
+            return "secret"
+
+
+def _events(mode: str, chunk: Any) -> Iterator[Event]:
+    if mode == "updates":
+        yield from ({"event": "node", "node": node} for node in chunk)
+    elif "token" in chunk:
+        yield {"event": "token", "text": chunk["token"], "verified": False}
+    elif answer := chunk.get("answer"):
+        _raised(answer)
+        if isinstance(answer["output"], dict) and (text := _text_of(answer["output"])):
+            yield {"event": "token", "text": text, "verified": answer["status"] == "accepted"}
+        yield {"event": "answer", "answer": answer}
+
+
+def _text_of(output: dict[str, Any]) -> str:
+    return next((output[key] for key in ("answer", "text") if isinstance(output.get(key), str)), "")
+
+
+def _raised(answer: Answer) -> Answer:
+    info = answer["error"]
+    if info is None or info["code"] == "rejected":
+        return answer
+    error: TandemError = from_info(info)
+    error.answer = answer
+    raise error

@@ -1,0 +1,85 @@
+"""`tandem ask`: one request, its answer, and why it went the way it did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tandem.app import Tandem
+from tandem.cli.requests import EXIT_BY_STATUS, schema_of, text_of
+from tandem.errors import TandemError
+from tandem.nodes.state import Context
+from tandem.records import Answer
+from tandem.settings import Settings
+
+
+def command(
+    ctx: typer.Context,
+    text: Annotated[str, typer.Argument(help="The request; `-` reads standard input.")],
+    task: Annotated[str, typer.Option(help="Declare the task.")] = "",
+    schema: Annotated[str, typer.Option(help="Ready schema, JSON file or JSON.")] = "",
+    labels: Annotated[str, typer.Option(help="Labels, separated by commas.")] = "",
+    template: Annotated[str, typer.Option(help="Template with {slots}, for drafts.")] = "",
+    file: Annotated[list[Path] | None, typer.Option(help="A document; may be repeated.")] = None,
+    sensitivity: Annotated[str, typer.Option(help="Raise the sensitivity.")] = "",
+    deadline_ms: Annotated[int | None, typer.Option(help="Answer within this time.")] = None,
+    private_only: Annotated[bool, typer.Option(help="No public model may see it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
+) -> None:
+    """Answer one request. Exit code: 0 accepted, 3 to be reviewed, 4 failed, 2 invalid."""
+    settings: Settings = ctx.obj
+    given = {
+        "task": task,
+        "output_schema": schema_of(schema) if schema else "",
+        "labels": [label.strip() for label in labels.split(",")] if labels else [],
+        "template": template,
+        "files": file or [],
+        "sensitivity": sensitivity,
+        "deadline_ms": deadline_ms,
+    }
+    fields: dict[str, Any] = {key: value for key, value in given.items() if value not in ("", [])}
+    fields = {key: value for key, value in fields.items() if value is not None}
+    with Tandem(settings) as tandem:
+        try:
+            context = Context(private_only=private_only)
+            answer = tandem.run(text_of(text), context=context, **fields)
+        except TandemError as error:
+            if error.answer is not None:
+                _show(error.answer, settings.currency, as_json)
+            raise
+    _show(answer, settings.currency, as_json)
+    raise typer.Exit(EXIT_BY_STATUS[answer["status"]])
+
+
+def _show(answer: Answer, currency: str, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        return
+    shown = answer["output"] if answer["output"] is not None else answer["draft"]
+    if answer["output"] is None and shown is not None:
+        typer.echo(f"[{answer['status']}: this draft was not accepted]", err=True)
+    if shown is not None:
+        typer.echo(_readable(shown))
+    typer.echo(summary(answer, currency), err=True)
+
+
+def _readable(output: Any) -> str:
+    if isinstance(output, dict):
+        for key in ("label", "answer", "text"):
+            if isinstance(output.get(key), str):
+                return str(output[key])
+    return json.dumps(output, ensure_ascii=False, indent=2)
+
+
+def summary(answer: Answer, currency: str) -> str:
+    """One line of figures and one line a reason."""
+    estimated = " (estimated)" if answer["all_llm_estimated"] else ""
+    figures = (
+        f"{answer['task'] or '-'}: {answer['status']} by {answer['tier'] or 'nobody'} in "
+        f"{answer['seconds']:.2f} s, {answer['cost']:.6f} {currency}; "
+        f"all-LLM {answer['all_llm_cost']:.6f}{estimated}"
+    )
+    return "\n".join([figures, *(f"  - {reason}" for reason in answer["reasons"])])

@@ -1,0 +1,60 @@
+"""The `tandem` command: global options, sub-commands, and how errors are told."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from tandem.cli import ask, doctor, index, models, report, run
+from tandem.errors import InvalidRequest, TandemError
+from tandem.settings import load
+
+EXIT_ERROR = 1
+EXIT_INVALID = 2
+
+app = typer.Typer(
+    help="A small and a large language model in tandem: route, check, escalate, account.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("ask")(ask.command)
+app.command("run")(run.command)
+app.command("report")(report.command)
+app.command("doctor")(doctor.command)
+app.add_typer(models.app, name="models", help="Fetch, verify and stop the embedded models.")
+app.add_typer(index.app, name="index", help="Build and search the knowledge index.")
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    settings: Annotated[
+        Path | None, typer.Option(help="Settings file; else TANDEM_SETTINGS, else ./tandem.toml.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show log messages.")] = False,
+) -> None:
+    """Read the settings once for every command."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
+    ctx.obj = load(settings)
+
+
+def main() -> None:
+    """Entry point: errors are one or two sentences on stderr, never a traceback."""
+    try:
+        app()
+    except TandemError as error:
+        raise SystemExit(told(error)) from None
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was finished is kept.", err=True)
+        raise SystemExit(130) from None
+
+
+def told(error: TandemError) -> int:
+    """Print `error` to stderr; the exit code that tells its kind."""
+    click.echo(f"error: {error}", err=True)
+    return EXIT_INVALID if isinstance(error, InvalidRequest) else EXIT_ERROR

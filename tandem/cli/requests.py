@@ -1,0 +1,62 @@
+"""Requests as the shell gives them: options and JSON lines become records.Request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+from tandem.errors import InvalidRequest
+from tandem.records import Document, Request
+
+EXIT_BY_STATUS: Final = {"accepted": 0, "unverified": 3, "needs_review": 3, "failed": 4}
+"""Exit code of a command by the status of its answer."""
+JSON_START: Final = ("{", "[")
+
+
+def schema_of(value: str) -> dict[str, Any] | str:
+    """A schema given as a ready name, a file, or JSON. Raises InvalidRequest."""
+    path = Path(value)
+    if value.lstrip().startswith(JSON_START):
+        text = value
+    elif path.suffix == ".json" or path.is_file():
+        text = _read(path)
+    else:
+        return value
+    try:
+        schema = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidRequest(
+            f"The schema is not JSON: {error.msg} at line {error.lineno}.", "Correct it."
+        ) from None
+    if not isinstance(schema, dict):
+        raise InvalidRequest("The schema is not a JSON object.", "Give a JSON schema.")
+    return schema
+
+
+def text_of(value: str) -> str:
+    """The text itself, or standard input where it is `-`."""
+    if value != "-":
+        return value
+    import sys
+
+    return sys.stdin.read()
+
+
+def request_of(
+    row: Mapping[str, Any], folder: Path, load_file: Callable[[Path], Document]
+) -> Request:
+    """A row of JSON lines as a Request: `files` are read, from `folder` on; `id` is left out."""
+    fields = {key: value for key, value in row.items() if key not in ("id", "files")}
+    if files := row.get("files"):
+        loaded = [load_file(folder / name) for name in files]
+        fields["documents"] = [*fields.get("documents", []), *loaded]
+    return cast("Request", {"text": "", **fields})
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{path} cannot be read: {error}.", "Give a readable file.") from None

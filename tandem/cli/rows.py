@@ -1,0 +1,116 @@
+"""The files of `tandem run`: requests in, answers out, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, Any, Final
+
+from tandem.errors import InvalidRequest
+from tandem.records import Answer, ErrorInfo
+
+Row = dict[str, Any]
+KEPT: Final = (
+    "run_id",
+    "status",
+    "output",
+    "draft",
+    "task",
+    "tier",
+    "model",
+    "cost",
+    "all_llm_cost",
+    "all_llm_estimated",
+    "seconds",
+    "steps",
+    "reasons",
+)
+"""What of an Answer goes into the output; attempts and profile stand in the ledger."""
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a file. Raises InvalidRequest naming the line: no JSON, no id, an id twice."""
+    rows: list[Row] = []
+    seen: set[str] = set()
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        row = _parsed(path, number, line)
+        if row["id"] in seen:
+            raise _bad(path, number, f"the id {row['id']!r} stands there twice")
+        seen.add(row["id"])
+        rows.append(row)
+    if not rows:
+        raise InvalidRequest(f"{path} holds no rows.", "Give one JSON object a line.")
+    return rows
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{path} cannot be read: {error}.", "Nothing was run.") from None
+
+
+def _parsed(path: Path, number: int, line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise _bad(path, number, f"no JSON ({error.msg})") from None
+    if not isinstance(row, dict):
+        raise _bad(path, number, "not a JSON object")
+    if not isinstance(row.get("id"), str) or not row["id"]:
+        raise _bad(path, number, "no `id` (a text)")
+    return row
+
+
+def _bad(path: Path, number: int, what: str) -> InvalidRequest:
+    return InvalidRequest(f"{path}:{number}: {what}.", "Correct the line; nothing was run.")
+
+
+class Output:
+    """The answers file: finished rows are kept; rows that an error ended are dropped and tried
+    again, and so is a last line that a stopped run cut short."""
+
+    def __init__(self, path: Path, fresh: bool = False) -> None:
+        self.path: Final = path
+        self.done: Final[set[str]] = set()
+        kept = [] if fresh or not path.exists() else self._finished()
+        self._rewrite(kept)
+        self._file: IO[str] = path.open("a", encoding="utf-8")
+
+    def write(self, row_id: str, answer: Answer | None, error: ErrorInfo | None) -> None:
+        """Append one row, whole, at once."""
+        told = {key: answer[key] for key in KEPT} if answer else {"status": "failed"}  # type: ignore[literal-required]
+        line = json.dumps({"id": row_id, **told, "error": error}, ensure_ascii=False)
+        self._file.write(line + "\n")
+        self._file.flush()
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _finished(self) -> list[str]:
+        kept = []
+        for line in _lines(self.path):
+            try:
+                row = json.loads(line)
+                row_id, error = row["id"], row["error"]
+            except (json.JSONDecodeError, KeyError, TypeError):
+                continue
+            if error is None and row_id not in self.done:
+                self.done.add(row_id)
+                kept.append(line)
+        return kept
+
+    def _rewrite(self, lines: list[str]) -> None:
+        new = self.path.with_suffix(self.path.suffix + ".new")
+        try:
+            new.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            new.replace(self.path)
+        except OSError as error:
+            raise InvalidRequest(
+                f"{self.path} cannot be written: {error.strerror}.", "Choose another file."
+            ) from None

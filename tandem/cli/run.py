@@ -1,0 +1,96 @@
+"""`tandem run`: many requests from JSON lines, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from filelock import FileLock, Timeout
+
+from tandem.app import Tandem
+from tandem.cli.live import LiveTable
+from tandem.cli.requests import request_of
+from tandem.cli.rows import Output, Row, read_rows
+from tandem.errors import InvalidRequest, TandemError
+from tandem.records import Answer, ErrorInfo
+from tandem.settings import Settings
+
+EXIT_SOME_FAILED = 4
+
+
+def command(
+    ctx: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="IN.jsonl", help="One request a line.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT.jsonl", help="One answer a line.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 1,
+    fresh: Annotated[bool, typer.Option(help="Start anew instead of going on.")] = False,
+    live: Annotated[bool, typer.Option(help="Print a line a request.")] = False,
+) -> None:
+    """Answer the requests of IN; a second run does only what is missing or ended by an error.
+
+    A row is {"id", "text", and any field of Request}; `files` are paths from IN's folder on.
+    """
+    settings: Settings = ctx.obj
+    rows = read_rows(source)
+    with _alone(output), Output(output, fresh) as out, Tandem(settings) as tandem:
+        missing = [row for row in rows if row["id"] not in out.done]
+        table = LiveTable(settings, total=len(missing), kept=len(rows) - len(missing), live=live)
+        with table:
+            for row, answer, error in _answers(tandem, missing, source.parent, jobs):
+                out.write(row["id"], answer, error)
+                table.add(row, answer, error)
+        table.totals(out.path)
+    if table.failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    lock = FileLock(f"{output}.lock", timeout=0)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise InvalidRequest(
+            f"Another `tandem run` is writing {output}.", "Wait for it, or choose another file."
+        ) from None
+    except OSError as error:
+        raise InvalidRequest(
+            f"{output} cannot be written: {error.strerror}.", "Choose another file."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+Result = tuple[Row, Answer | None, ErrorInfo | None]
+
+
+def _answers(tandem: Tandem, rows: list[Row], folder: Path, jobs: int) -> Iterator[Result]:
+    """Results as they come; at most `jobs` rows are under way, so a stop loses no more."""
+    pool, waiting = ThreadPoolExecutor(jobs, "tandem-run"), iter(rows)
+    running: dict[Future[Any], Row] = {}
+    try:
+        while True:
+            while len(running) < jobs and (row := next(waiting, None)) is not None:
+                running[pool.submit(_answer, tandem, row, folder)] = row
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield (running.pop(future), *future.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _answer(tandem: Tandem, row: Row, folder: Path) -> tuple[Answer | None, ErrorInfo | None]:
+    try:
+        answer = tandem.run(request_of(row, folder, tandem.services.load_file))
+    except TandemError as error:
+        return error.answer, error.info()
+    return answer, None

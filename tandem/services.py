@@ -1,0 +1,108 @@
+"""What a process holds: tiers, embeddings, knowledge index, guard and ledger, each built on first
+use and kept. Nothing is built at import; a request in a warm process loads nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tandem.ledger.store import Ledger
+from tandem.models.tier import Tier
+from tandem.privacy.detectors import scan
+from tandem.privacy.egress import Guard
+from tandem.records import Document, TierName
+from tandem.settings import Settings, load
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
+    from tandem.knowledge.index import Hit, KnowledgeIndex
+    from tandem.models.embedded import EmbeddedServers
+
+
+class Services:
+    """The parts that nodes and tasks use; thread-safe.
+
+    Parameters
+    ----------
+    settings: the settings, or a function that gives them on first use.
+    """
+
+    def __init__(self, settings: Settings | Callable[[], Settings] = load) -> None:
+        self._given = settings
+        self._tiers: dict[tuple[str, ...], Tier] = {}
+        self._lock = threading.RLock()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; read once."""
+        return self._given if isinstance(self._given, Settings) else self._given()
+
+    @cached_property
+    def servers(self) -> EmbeddedServers:
+        """The embedded model servers of this user."""
+        from tandem.models.embedded import EmbeddedServers
+
+        return EmbeddedServers(self.settings)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """Decides what may leave for a tier that is not private."""
+        return Guard(self.settings.privacy.public_may_see, scan)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger; opened on first use."""
+        with self._lock:
+            return self.__dict__.get("ledger") or Ledger(self.settings.ledger_url)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """The embedding model."""
+        from tandem.models.embeddings import build_embeddings
+        from tandem.models.fetch import ensure
+
+        return build_embeddings(self.settings, lambda name: ensure(name, self.settings))
+
+    @cached_property
+    def knowledge(self) -> KnowledgeIndex:
+        """The knowledge index, opened once. Raises KnowledgeError where there is none."""
+        from tandem.knowledge.index import KnowledgeIndex
+
+        with self._lock:
+            folder = self.settings.path(self.settings.knowledge.index_dir)
+            return self.__dict__.get("knowledge") or KnowledgeIndex.open(folder, self.embeddings)
+
+    def search(self, text: str, k: int) -> list[Hit]:
+        """The k best chunks of the knowledge base for `text`, best first."""
+        return self.knowledge.search(text, k)
+
+    def tier(self, name: TierName, task: str = "") -> Tier:
+        """The tier `name`, with the models of `task`; built once for each chain of models."""
+        from tandem.models.pool import build_tier
+
+        key = (name, *self.settings.chain(name, task))
+        with self._lock:
+            if key not in self._tiers:
+                self._tiers[key] = build_tier(name, self.settings, self.servers, self.guard, task)
+            return self._tiers[key]
+
+    def document_text(self, document: Document) -> str:
+        """The text of a document given by value. Raises DocumentError."""
+        from tandem.knowledge.documents import read_document
+
+        return read_document(document, self.settings.limits)
+
+    def load_file(self, path: str | Path) -> Document:
+        """A file as a document by value. Raises DocumentError."""
+        from tandem.knowledge.documents import load_file
+
+        return load_file(Path(path), self.settings.limits)
+
+    def close(self) -> None:
+        """Close the ledger; embedded servers belong to the user and go on until idle."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
