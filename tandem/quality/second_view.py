@@ -7,14 +7,24 @@ than the confidence of either. Labels in English, Dutch, French, German, Spanish
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from tandem.quality.dates import FoundDate, find_dates
+from tandem.quality.totals import TOTAL, amount_of
 from tandem.quality.values import DecimalMark, decimal_mark, parse_number
+from tandem.records import GateFailure
 
+DATE_FIELDS: Final = (
+    "date",
+    "invoice_date",
+    "document_date",
+    "receipt_date",
+    "issue_date",
+    "transaction_date",
+)
 _STRONG: Final = re.compile(
     r"grand\s*total|total\s*(?:amount\s*)?(?:due|payable|to\s*pay|ttc|rounded)|"
     r"rounded\s*total|total\s*round|balance\s*due|amount\s*(?:due|payable)|nett?\s*total|"
@@ -39,7 +49,8 @@ _CHANGE: Final = re.compile(
 _INCLUSIVE: Final = re.compile(r"incl", re.IGNORECASE)
 _AMOUNT: Final = re.compile(
     r"(?<![\d.,%/:-])(?:(?:RM|MYR|USD|EUR|GBP|Rs\.?|[$€£₹¥])\s*)?-?"
-    r"(?P<number>\d{1,3}(?:[.,'\u2019 \u00a0\u202f]\d{3})*[.,]\d{2}|\d+[.,]\d{2})(?![\d%/:]|[.,]\d|\s?%)"
+    r"(?P<number>\d{1,3}(?:[.,'\u2019 \u00a0\u202f]\d{3})*[.,]\d{2}|\d+[.,]\d{2})"
+    r"(?![\d%/:]|[.,]\d|\s?%)"
 )
 _WHOLE_AMOUNT: Final = re.compile(r"(?:RM|Rs\.?|INR|JPY|[$€£₹¥])\s*(?P<number>\d[\d,]*)(?![\d.,%])")
 _DATE_LABEL: Final = re.compile(
@@ -53,6 +64,32 @@ _OTHER_DATE: Final = re.compile(
     re.IGNORECASE,
 )
 _LOOK_AHEAD_LINES: Final = 3
+
+
+def second_view_gate(output: Any, source_text: str) -> list[GateFailure]:
+    """Gate "second_view": a grand total and a document date are those that this view finds first.
+
+    Only top-level fields with the usual names are compared, and only where this view finds
+    anything.
+    """
+    if not isinstance(output, Mapping):
+        return []
+    details = []
+    total, totals = amount_of(output, TOTAL), total_candidates(source_text)
+    if total and totals and total[1] != totals[0]:
+        details.append(f"{total[0]}: another amount looks like the grand total")
+    day, days = _date_of(output), date_candidates(source_text)
+    if day and days and day[1] not in days[:2]:
+        details.append(f"{day[0]}: another date looks like the document's")
+    return [GateFailure(gate="second_view", detail=detail) for detail in details]
+
+
+def _date_of(output: Mapping[str, Any]) -> tuple[str, date] | None:
+    for name in DATE_FIELDS:
+        found = find_dates(value) if isinstance(value := output.get(name), str) else []
+        if found:
+            return name, found[0].readings[0]
+    return None
 
 
 def total_candidates(text: str) -> list[Decimal]:

@@ -1,0 +1,186 @@
+"""Extraction: fields of any JSON schema out of text and documents, each value as it stands there.
+
+One constrained call gives the whole answer. Values are generated as the source writes them and
+converted by code; the gates then compare them with the source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tandem.errors import InvalidRequest
+from tandem.models.tier import Prompt, TierCall
+from tandem.nodes.extract_schema import checked, for_generation
+from tandem.nodes.extract_values import typed, written
+from tandem.nodes.ready_schemas import READY_SCHEMAS
+from tandem.nodes.task import Prepared
+from tandem.quality.field_signals import field_signals, parse_object
+from tandem.quality.grounding import branches, empty_gate, grounded_gate, schema_gate
+from tandem.quality.second_view import second_view_gate
+from tandem.quality.signals import token_signals
+from tandem.quality.totals import totals_gate
+from tandem.quality.wording import not_truncated
+from tandem.records import (
+    Attempt,
+    Document,
+    Example,
+    GateFailure,
+    Message,
+    Profile,
+    Request,
+    TierName,
+    Verdict,
+)
+
+INSTRUCTIONS: Final = (
+    "Extract the fields below from the document. Copy each value exactly as it is written in the "
+    "document, and nothing beside it. Give null for a field that the document does not contain."
+)
+FIELDS: Final = "Fields:"
+AGAIN: Final = (
+    "A first answer to this was wrong. Check these fields with special care against the document: "
+)
+
+
+@dataclass(frozen=True)
+class Extract:
+    """The extraction task. `read` gives a document's text (tandem/knowledge/documents.py).
+
+    A document that does not fit into a tier's context window is not shortened, since what is left
+    out could hold the value: the tier raises PromptTooLong, which escalates from the SLM and is
+    told to the caller by the LLM.
+    """
+
+    read: Callable[[Document], str]
+    max_tokens: int = 1024
+    name: str = "extraction"
+    node: str = "extract"
+    first_tier: TierName = "slm"
+
+    def prepare(self, request: Request, profile: Profile) -> Prepared:  # noqa: ARG002
+        """Schema, source text and examples; see Task.prepare.
+
+        Raises
+        ------
+        InvalidRequest: no schema, an unknown ready schema, an invalid one, or no text.
+        DocumentError: a document cannot be read.
+        """
+        schema = checked(_schema_of(request))
+        parts = [request.get("text", ""), *(self.read(one) for one in request.get("documents", ()))]
+        source = "\n\n".join(part.strip("\n") for part in parts if part.strip())
+        if not source:
+            raise InvalidRequest(
+                "There is nothing to extract from: the request has no text and no document with "
+                "text.",
+                "Give text or a document.",
+            )
+        generation = for_generation(schema)
+        return {
+            "schema": schema,
+            "generation_schema": generation,
+            "source": source,
+            "messages": [
+                Message(role="system", content=_instructions(schema)),
+                *_turns(request.get("examples", []), generation),
+            ],
+        }
+
+    def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
+        """One constrained call; see Task.attempt."""
+        return self._ask(prepared, tier, prepared["source"])
+
+    def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
+        """The gates: truncated, schema, empty, grounded, totals, second_view."""
+        output = attempt["output"]
+        if cut := not_truncated(attempt):
+            return cut
+        if output is None:
+            return schema_gate(output, prepared["schema"])
+        return [
+            *schema_gate(output, prepared["schema"]),
+            *empty_gate(output),
+            *grounded_gate(output, prepared["source"], prepared["schema"]),
+            *totals_gate(output),
+            *second_view_gate(output, prepared["source"]),
+        ]
+
+    def repair(
+        self,
+        prepared: Prepared,
+        rejected: Attempt,  # noqa: ARG002 (the contract: the hint says what failed)
+        verdict: Verdict,
+        tier: TierCall,
+    ) -> Attempt:
+        """The whole answer again, on `tier`, told which fields failed; see Task.repair."""
+        return self._ask(prepared, tier, prepared["source"] + _hint(verdict))
+
+    def _ask(self, prepared: Prepared, tier: TierCall, document: str) -> Attempt:
+        completion = tier.complete(
+            Prompt(
+                messages=[*prepared["messages"], Message(role="user", content=document)],
+                max_tokens=self.max_tokens,
+                schema=prepared["generation_schema"],
+            )
+        )
+        copied = parse_object(completion.text)
+        output = None if copied is None else typed(copied, prepared["schema"], prepared["source"])
+        signals = {
+            **token_signals(completion.tokens),
+            **field_signals(completion.text, completion.tokens),
+        }
+        return tier.attempt(output, signals=signals)
+
+
+def _schema_of(request: Request) -> Any:
+    wanted = request.get("output_schema")
+    names = ", ".join(sorted(READY_SCHEMAS))
+    if not wanted:
+        raise InvalidRequest(
+            "Extraction needs an output_schema.", f"Give a JSON schema, or a ready one: {names}."
+        )
+    if not isinstance(wanted, str):
+        return wanted
+    if wanted not in READY_SCHEMAS:
+        raise InvalidRequest(
+            "There is no ready schema of the given name.", f"Ready schemas: {names}."
+        )
+    return READY_SCHEMAS[wanted]
+
+
+def _instructions(schema: Mapping[str, Any]) -> str:
+    return "\n".join([INSTRUCTIONS, "", FIELDS, *_field_lines(schema, "")])
+
+
+def _field_lines(schema: Mapping[str, Any], indent: str) -> list[str]:
+    """One line a field, with its description; inner fields indented below."""
+    lines: list[str] = []
+    for branch in branches(schema):
+        for name, field in branch.get("properties", {}).items():
+            if not isinstance(field, Mapping):
+                continue
+            description = field.get("description") or field.get("title") or ""
+            lines.append(f"{indent}- {name}: {description}".rstrip(": "))
+            lines.extend(_field_lines(field, indent + "  "))
+        if isinstance(items := branch.get("items"), Mapping):
+            lines.extend(_field_lines(items, indent))
+    return lines
+
+
+def _turns(examples: Sequence[Example], generation: Mapping[str, Any]) -> list[Message]:
+    """Labelled examples as past chat turns, the answers in the form that the grammar allows."""
+    turns: list[Message] = []
+    for example in examples:
+        answer = written(example["output"], generation, example["text"])
+        text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+        turns.append(Message(role="user", content=example["text"]))
+        turns.append(Message(role="assistant", content=text))
+    return turns
+
+
+def _hint(verdict: Verdict) -> str:
+    """The fields that the gates refused, for the last turn of a second try."""
+    fields = dict.fromkeys(failure["detail"] for failure in verdict["failed"])
+    return f"\n\n{AGAIN}{'; '.join(fields)}" if fields else ""

@@ -1,0 +1,130 @@
+"""Between what the model copies from a source and what the caller's schema asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from tandem.nodes.extract_schema import DATE_NAME, types
+from tandem.quality.dates import find_dates, is_day_first, is_only_date, parse_date
+from tandem.quality.grounding import branches, item_schema, property_schema
+from tandem.quality.values import (
+    currency_code,
+    decimal_mark,
+    find_numbers,
+    names_currency,
+    parse_number,
+)
+
+_RATE_NAME: Final = re.compile(r"rate|percent|pct|share|ratio|margin", re.IGNORECASE)
+
+
+def typed(value: Any, schema: Mapping[str, Any], source: str) -> Any:
+    """What the model wrote, as the caller's schema asks for it.
+
+    Nulls and empty strings of optional fields are dropped, numbers become numbers, dates of
+    `format: date` ISO dates, currencies of `format: currency` ISO codes (dropped where the source
+    names no such currency: small models always know one). What cannot be converted
+    stays as it is, so that the schema gate sees it. `source` decides between readings
+    ("1.234", "03/04/2019").
+    """
+    return _Converter(source).convert(value, schema, "")
+
+
+class _Converter:
+    """Conversion under one document's habits."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._mark = decimal_mark(source)
+        self._day_first = is_day_first(source)
+
+    def convert(self, value: Any, schema: Mapping[str, Any], name: str) -> Any:
+        if isinstance(value, dict):
+            made = {
+                key: self.convert(inner, property_schema(schema, key), key)
+                for key, inner in value.items()
+            }
+            return {key: inner for key, inner in made.items() if not _absent(inner)}
+        if isinstance(value, list):
+            items = [self.convert(inner, item_schema(schema), name) for inner in value]
+            return [item for item in items if not _absent(item)]
+        return self._leaf(value, schema, name) if isinstance(value, str) else value
+
+    def _leaf(self, value: str, schema: Mapping[str, Any], name: str) -> Any:
+        value = value.strip()
+        kinds = {kind for branch in branches(schema) for kind in types(branch)}
+        formats = {branch.get("format") for branch in branches(schema)}
+        if any("enum" in branch or "const" in branch for branch in branches(schema)):
+            return value
+        if kinds & {"number", "integer"}:
+            number = self._number(value, kinds, name)
+            return value if number is None else number
+        if "date" in formats:
+            found = parse_date(value, day_first=self._day_first)
+            return found.isoformat() if found else value
+        if "currency" in formats:
+            code = currency_code(value)
+            return code if code and names_currency(self._source, code) else None
+        return _without_time(value) if DATE_NAME.search(name) and not formats - {None} else value
+
+    def _number(self, value: str, kinds: set[str], name: str) -> float | int | None:
+        if "%" in value and not _RATE_NAME.search(name):
+            return None
+        number = parse_number(value, self._mark)
+        if number is None:
+            return None
+        if number == number.to_integral_value() and ("integer" in kinds or "." not in str(number)):
+            return int(number)
+        return float(number)
+
+
+def _without_time(value: str) -> str:
+    """A date field holds the date alone: small models add the time that stands beside it."""
+    found = find_dates(value)
+    return value[found[0].start : found[0].end].strip() if len(found) == 1 else value
+
+
+def _absent(value: Any) -> bool:
+    return value is None or value in ("", {}) or (isinstance(value, list) and not value)
+
+
+def written(output: Any, generation: Mapping[str, Any], source: str) -> Any:
+    """`output` of a labelled example as a model would have to write it: the inverse of `typed`.
+
+    Every field of the generation schema in its order, null where it is absent; numbers and dates
+    as `source` writes them, where it holds them.
+    """
+    if isinstance(output, Mapping):
+        fields = [name for one in branches(generation) for name in one.get("properties", {})]
+        names = fields or list(output)
+        return {
+            name: written(output.get(name), property_schema(generation, name), source)
+            for name in names
+        }
+    if isinstance(output, list):
+        return [written(one, item_schema(generation), source) for one in output]
+    kinds = {kind for branch in branches(generation) for kind in types(branch)}
+    if isinstance(output, (int, float)) and not isinstance(output, bool) and "string" in kinds:
+        return _number_in(source, output)
+    if isinstance(output, str) and is_only_date(output):
+        return _date_in(source, output)
+    return output
+
+
+def _number_in(source: str, value: float) -> str:
+    wanted = abs(Decimal(str(value)))
+    for found in find_numbers(source):
+        if wanted in found.readings:
+            return source[found.start : found.end]
+    return str(value)
+
+
+def _date_in(source: str, value: str) -> str:
+    wanted = find_dates(value)[0].readings[0]
+    for found in find_dates(source):
+        if wanted in found.readings:
+            return source[found.start : found.end]
+    return value

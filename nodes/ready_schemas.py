@@ -1,0 +1,111 @@
+"""Ready schemas by name: what most people want of an invoice, a receipt, an order, a contact form.
+
+Dates come out as ISO dates, currencies as ISO 4217 codes, amounts as numbers: see typed() in
+extract_schema.py. Only what every such document holds is required.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Schema = dict[str, Any]
+
+
+def _text(description: str, chars: int) -> Schema:
+    return {"type": "string", "description": description, "maxLength": chars}
+
+
+def _amount(description: str) -> Schema:
+    return {"type": "number", "description": description}
+
+
+def _date(description: str) -> Schema:
+    return {"type": "string", "format": "date", "description": description}
+
+
+def _record(properties: Schema, required: list[str]) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+_CURRENCY: Final[Schema] = {
+    "type": "string",
+    "format": "currency",
+    "description": "currency sign or code",
+    "maxLength": 12,
+}
+_LINE_ITEMS: Final[Schema] = {
+    "type": "array",
+    "description": "the goods or services, in order",
+    "maxItems": 40,
+    "items": _record(
+        {
+            "description": _text("name of the article", 100),
+            "quantity": _amount("how many"),
+            "unit_price": _amount("price of one"),
+            "amount": _amount("price of the line"),
+        },
+        ["description"],
+    ),
+}
+
+READY_SCHEMAS: Final[dict[str, Schema]] = {
+    "invoice": _record(
+        {
+            "seller": _text("company that sends the invoice and gets the money", 80),
+            "buyer": _text("customer to whom it is billed", 80),
+            "invoice_number": _text("number of the invoice", 40),
+            "date": _date("date of the invoice"),
+            "due_date": _date("date until which to pay"),
+            "currency": _CURRENCY,
+            "net": _amount("sum without tax"),
+            "tax_rate": _amount("tax rate in percent"),
+            "tax": _amount("amount of tax in money, not the rate"),
+            "total": _amount("grand total to pay, tax included"),
+            "line_items": _LINE_ITEMS,
+        },
+        ["seller", "invoice_number", "date", "total"],
+    ),
+    "receipt": _record(
+        {
+            "company": _text("name of the shop or company", 80),
+            "address": _text("address of the shop, without phone numbers", 140),
+            "date": _date("date of the purchase, without the time"),
+            "currency": _CURRENCY,
+            "tax": _amount("amount of tax in money, not the rate"),
+            "total": _amount("grand total to pay, not the cash given"),
+        },
+        ["company", "date", "total"],
+    ),
+    "purchase_order": _record(
+        {
+            "order_number": _text("number of the order", 40),
+            "date": _date("date of the order"),
+            "delivery_date": _date("date on which to deliver"),
+            "buyer": _text("company that orders", 80),
+            "supplier": _text("company that is to deliver", 80),
+            "ship_to": _text("address to deliver to", 140),
+            "currency": _CURRENCY,
+            "net": _amount("sum without tax"),
+            "tax": _amount("amount of tax in money, not the rate"),
+            "total": _amount("grand total, tax included"),
+            "line_items": _LINE_ITEMS,
+        },
+        ["order_number", "line_items"],
+    ),
+    "contact_form": _record(
+        {
+            "name": _text("name of the person who writes", 80),
+            "company": _text("company of the person", 80),
+            "email": _text("e-mail address", 80),
+            "phone": _text("telephone number", 30),
+            "subject": _text("subject, as written", 120),
+            "message": _text("what the person wants, copied from the text", 400),
+        },
+        ["name", "message"],
+    ),
+}
