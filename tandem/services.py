@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tandem.knowledge.index import Hit, KnowledgeIndex
     from tandem.models.embedded import EmbeddedServers
+    from tandem.models.pool import TierPool
 
 
 class Services:
@@ -33,7 +34,6 @@ class Services:
 
     def __init__(self, settings: Settings | Callable[[], Settings] = load) -> None:
         self._given = settings
-        self._tiers: dict[tuple[str, ...], Tier] = {}
         self._lock = threading.RLock()
 
     @cached_property
@@ -47,6 +47,15 @@ class Services:
         from tandem.models.embedded import EmbeddedServers
 
         return EmbeddedServers(self.settings)
+
+    @cached_property
+    def pool(self) -> TierPool:
+        """The endpoints of all models, shared by the tiers and tasks that name them."""
+        from tandem.models.pool import TierPool
+
+        with self._lock:
+            made = self.__dict__.get("pool")
+            return made or TierPool(self.settings, self.servers, self.guard)
 
     @cached_property
     def guard(self) -> Guard:
@@ -81,14 +90,8 @@ class Services:
         return self.knowledge.search(text, k)
 
     def tier(self, name: TierName, task: str = "") -> Tier:
-        """The tier `name`, with the models of `task`; built once for each chain of models."""
-        from tandem.models.pool import build_tier
-
-        key = (name, *self.settings.chain(name, task))
-        with self._lock:
-            if key not in self._tiers:
-                self._tiers[key] = build_tier(name, self.settings, self.servers, self.guard, task)
-            return self._tiers[key]
+        """The tier `name`, with the models of `task`."""
+        return self.pool.tier(name, task)
 
     def document_text(self, document: Document) -> str:
         """The text of a document given by value. Raises DocumentError."""
@@ -104,5 +107,7 @@ class Services:
 
     def close(self) -> None:
         """Close the ledger; embedded servers belong to the user and go on until idle."""
+        if "pool" in self.__dict__:
+            self.pool.close()
         if "ledger" in self.__dict__:
             self.ledger.close()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.models.tier import Completion, Prompt, Token, ToolCall
-from tandem.records import Attempt, ErrorInfo, Message, TierName
+from tandem.records import Attempt, ErrorInfo, Message, Purpose, TierName
 
 
 @dataclass
@@ -24,6 +25,8 @@ class FakeTierCall:
     calls: Iterable[list[ToolCall] | Exception] = ()
     native_tools: bool = False
     context_tokens: int = 8192
+    purpose: Purpose = "answer"
+    on_token: Callable[[str], None] | None = None
     prompts: list[Prompt] = field(default_factory=list)
     tool_messages: list[list[Message]] = field(default_factory=list)
     done: list[Completion] = field(default_factory=list)
@@ -61,7 +64,8 @@ class FakeTierCall:
     ) -> Attempt:
         last = self.done[-1] if self.done else None
         return Attempt(
-            id=f"{self.name}-{len(self.done)}",
+            id=uuid.uuid4().hex,
+            purpose=self.purpose,
             tier=self.name,
             model=last.model if last else "",
             output=output,
