@@ -1,0 +1,167 @@
+"""What a tool is, and how it is called: arguments validated, time and output bounded."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jsonschema
+
+from tandem.errors import SettingsError, TandemError
+
+Run = Callable[[Mapping[str, Any]], Any]
+
+
+class ToolError(TandemError):
+    """A tool gave no result. The message holds no argument and no document text, so that it may
+    go back to the model that plans."""
+
+    code = "tool"
+
+
+class ToolArgumentError(ToolError):
+    """A tool refused its arguments; other arguments may do."""
+
+    code = "tool_arguments"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something that an agent may call.
+
+    Parameters
+    ----------
+    name: what a plan calls it by.
+    description: one line for the model: what it gives, and when to take it.
+    parameters: JSON schema (an object) of the arguments.
+    run: gets valid arguments, gives a JSON-plain value; raises ToolError where there is none.
+    side_effects: whether a call changes anything outside the run. An agent repeats only calls
+        without side effects, and reuses their results.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    run: Run
+    side_effects: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            jsonschema.Draft202012Validator.check_schema(self.parameters)
+        except jsonschema.SchemaError as error:
+            raise SettingsError(
+                f"The parameters of the tool {self.name!r} are no JSON schema: {error.message}.",
+                "Correct the tool's `parameters`.",
+            ) from error
+
+    @property
+    def function(self) -> dict[str, Any]:
+        """The tool as a JSON-schema function, as `TierCall.choose_calls` takes it."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.parameters,
+        }
+
+
+def parameters(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Any:
+    """JSON schema of an object of these properties and no others."""
+    return {
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def call_tool(tool: Tool, arguments: Mapping[str, Any], *, seconds: float, chars: int) -> Any:
+    """The tool's result, JSON-plain, cut to about `chars` characters of JSON.
+
+    A tool that is not done after `seconds` is left to itself: Python cannot stop a thread, so it
+    runs on in the background, and what it returns is dropped. It never keeps the process alive.
+
+    Raises
+    ------
+    ToolArgumentError: the arguments do not fit the tool's schema, or the tool refused them.
+    ToolError: the tool failed, or the time ran out.
+    """
+    validate_arguments(tool, arguments)
+    done: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            done.put((tool.run(arguments), None))
+        except Exception as error:  # handed over to the caller's thread, whatever it is
+            done.put((None, error))
+
+    # The copied context carries the tracing and the run's configuration into the thread.
+    context = contextvars.copy_context()
+    threading.Thread(
+        target=context.run, args=(work,), name=f"tool-{tool.name}", daemon=True
+    ).start()
+    try:
+        result, error = done.get(timeout=max(0.0, seconds))
+    except queue.Empty:
+        raise ToolError(f"{tool.name} took longer than {seconds:.0f} s.") from None
+    if isinstance(error, TandemError):
+        raise error
+    if error is not None:
+        raise ToolError(f"{tool.name} failed ({type(error).__name__}).") from error
+    return _capped(tool.name, result, chars)
+
+
+def validate_arguments(tool: Tool, arguments: Mapping[str, Any]) -> None:
+    """Check `arguments` against the tool's schema.
+
+    Raises
+    ------
+    ToolArgumentError: names the place and the rule, and not the value, which may be a document's.
+    """
+    validator = jsonschema.Draft202012Validator(tool.parameters)
+    problem = jsonschema.exceptions.best_match(validator.iter_errors(dict(arguments)))
+    if problem is None:
+        return
+    where = ".".join(str(part) for part in problem.absolute_path) or "arguments"
+    rule = json.dumps(problem.validator_value, ensure_ascii=False)
+    raise ToolArgumentError(f"{tool.name}: {where} breaks the rule {problem.validator}: {rule}.")
+
+
+def _capped(name: str, result: Any, chars: int) -> Any:
+    try:
+        size = len(json.dumps(result, ensure_ascii=False, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ToolError(f"{name} gave a result that is not plain JSON.") from error
+    return result if size <= chars else _cut(result, _Budget(chars))
+
+
+CUT_MARK: Final = " [cut]"
+
+
+@dataclass
+class _Budget:
+    left: int
+
+    def take(self, text: str) -> str:
+        kept = text if len(text) <= self.left else text[: max(0, self.left)] + CUT_MARK
+        self.left -= len(kept)
+        return kept
+
+
+def _cut(value: Any, budget: _Budget) -> Any:
+    if isinstance(value, str):
+        return budget.take(value)
+    if isinstance(value, dict):
+        return {key: _cut(part, budget) for key, part in value.items()}
+    if isinstance(value, list):
+        kept = []
+        for part in value:
+            if budget.left <= 0:
+                break
+            kept.append(_cut(part, budget))
+        return kept
+    return value
