@@ -1,0 +1,165 @@
+"""Carrying out one step of a plan: references resolved, the tool called, a number read if needed.
+
+A step that fails ends as data, with an error in words; the work goes on, and the final answer says
+what failed. The model that corrects arguments sees the request, the step as planned and the error,
+never a result: a document cannot steer a call.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tandem.errors import EgressBlocked, ModelError, TandemError
+from tandem.nodes.passages import Passage
+from tandem.nodes.planning import request_text
+from tandem.nodes.reading import Reader, read_value
+from tandem.nodes.references import CALCULATE, REFERENCE, SEARCH, number_of, resolve, text_of
+from tandem.records import Attempt, Message, Request, Step
+from tandem.tools.base import Tool, ToolArgumentError, ToolError, call_tool
+
+CORRECTIONS: Final = 2
+MAX_TOKENS: Final = 200
+CORRECT_SYSTEM: Final = (
+    "A step of a plan failed because of its arguments. Call its tool again with arguments that "
+    "work. $s1 stands for the result of step s1."
+)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Carries out steps.
+
+    Parameters
+    ----------
+    tools: by name.
+    llm, slm: tiers, each call bound to a new attempt; `slm` reads first where there is one.
+    seconds, chars: limits of one tool call.
+    deadline: unix time, seconds, of the whole run.
+    """
+
+    tools: Mapping[str, Tool]
+    llm: Reader
+    slm: Reader | None = None
+    seconds: float = 120.0
+    chars: int = 20_000
+    deadline: float = float("inf")
+    clock: Callable[[], float] = time.time
+
+    def carry_out(
+        self, request: Request, steps: Sequence[Step], index: int
+    ) -> tuple[Step, list[Attempt]]:
+        """The step at `index`, now `done` or `failed`, and the attempts that it took."""
+        work = _Work(self, request, steps, index)
+        step = steps[index]
+        try:
+            result = work.result()
+        except TandemError as error:
+            ended: Step = {**step, "status": "failed", "result": None, "error": error.what}
+        else:
+            ended = {**step, "arguments": work.arguments, "status": "done", "result": result}
+        return ended, work.attempts
+
+
+class _Work:
+    """One step on its way: its arguments may be corrected, its attempts add up."""
+
+    def __init__(self, actor: Actor, request: Request, steps: Sequence[Step], index: int) -> None:
+        self.actor, self.request, self.step = actor, request, steps[index]
+        self.before, self.after = steps[:index], steps[index + 1 :]
+        self.arguments = dict(self.step["arguments"])
+        self.attempts: list[Attempt] = []
+
+    def result(self) -> Any:
+        """What the step gives. Raises TandemError where it gives nothing."""
+        tool = self.actor.tools.get(self.step["tool"])
+        if tool is None:
+            raise ToolError(f"There is no tool {self.step['tool']!r}.")
+        try:
+            found = self._call(tool)
+        except ToolArgumentError as error:
+            found = self._corrected(tool, error)
+        if self.step["tool"] == SEARCH and isinstance(found, list):
+            found = {"passages": found}
+        if number_of(found) is None and self._is_computed_with():
+            return self._with_value(found)
+        return found
+
+    def _call(self, tool: Tool) -> Any:
+        for other in self.before:
+            same = other["tool"] == tool.name and other["arguments"] == self.arguments
+            if same and other["status"] == "done" and not tool.side_effects:
+                return other["result"]
+        step: Step = {**self.step, "arguments": self.arguments}
+        arguments = resolve(step, self.before)
+        left = self.actor.deadline - self.actor.clock()
+        if left <= 0:
+            raise ToolError("The time allowed for the request ran out.")
+        seconds = min(self.actor.seconds, left)
+        return call_tool(tool, arguments, seconds=seconds, chars=self.actor.chars)
+
+    def _corrected(self, tool: Tool, error: ToolArgumentError) -> Any:
+        call = self.actor.llm()
+        messages = correction_messages(self.request, tool)
+        try:
+            for _ in range(CORRECTIONS):
+                messages += _problem(self.arguments, error)
+                chosen = call.choose_calls(messages, [tool.function], MAX_TOKENS)
+                if not chosen:
+                    break
+                self.arguments = dict(chosen[0].arguments)
+                try:
+                    result = self._call(tool)
+                except ToolArgumentError as again:
+                    error = again
+                else:
+                    self.attempts.append(call.attempt(self.arguments))
+                    return result
+        except (ModelError, EgressBlocked) as failure:
+            self.attempts.append(call.attempt(None, error=failure.info()))
+            raise
+        self.attempts.append(call.attempt(None))
+        raise error
+
+    def _is_computed_with(self) -> bool:
+        """Whether a later step calculates with this result as a whole."""
+        return any(
+            match[1] == self.step["id"] and not match[2]
+            for step in self.after
+            if step["tool"] == CALCULATE
+            for match in REFERENCE.finditer(str(step["arguments"].get("expression", "")))
+        )
+
+    def _with_value(self, found: Any) -> dict[str, Any]:
+        question = self.arguments.get("query") or request_text(self.request)
+        passages = self._passages(found)
+        readers = [reader for reader in (self.actor.slm, self.actor.llm) if reader]
+        value, attempts = read_value(question, passages, readers)
+        self.attempts += attempts
+        if value is not None:
+            return {"passages": passages, **value}
+        if all(attempt["error"] for attempt in attempts):
+            raise ToolError("No model answered that could read the value.")
+        raise ToolError("Not found: no passage gives this number.")
+
+    def _passages(self, found: Any) -> list[Passage]:
+        if isinstance(found, Mapping) and "passages" in found:
+            return list(found["passages"])
+        name = found.get("name", "") if isinstance(found, Mapping) else ""
+        return [{"id": self.step["id"], "source": name, "heading": name, "text": text_of(found)}]
+
+
+def correction_messages(request: Request, tool: Tool) -> list[Message]:
+    """The start of the prompt that asks for other arguments."""
+    asked = f"Request: {request_text(request)}\nTool: {tool.name}: {tool.description}"
+    return [{"role": "system", "content": CORRECT_SYSTEM}, {"role": "user", "content": asked}]
+
+
+def _problem(arguments: Mapping[str, Any], error: ToolArgumentError) -> list[Message]:
+    return [
+        {"role": "assistant", "content": json.dumps(arguments, ensure_ascii=False)},
+        {"role": "user", "content": f"Error: {error.what} Give other arguments."},
+    ]

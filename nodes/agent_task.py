@@ -1,0 +1,52 @@
+"""The agent's work as a task, for whoever checks and repairs it: plan, act and synthesise are
+graph nodes of their own and fill in `steps`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tandem.errors import InvalidRequest
+from tandem.models.tier import TierCall
+from tandem.nodes.planning import request_text
+from tandem.nodes.synthesis import check_synthesis, synthesise
+from tandem.nodes.task import Prepared
+from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Task `agent`; `prepared` is `{"request_text", "steps"}`."""
+
+    name: str = "agent"
+    node: str = "plan"
+    first_tier: TierName = "llm"
+
+    def prepare(self, request: Request, profile: Profile) -> Prepared:
+        """What the checks need of the request; no steps yet.
+
+        Raises
+        ------
+        InvalidRequest: there is no text to plan from.
+        """
+        del profile
+        if not request["text"].strip():
+            raise InvalidRequest("An agent's request needs a text.", "Say what is to be done.")
+        return {"request_text": request_text(request), "steps": []}
+
+    def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
+        """The final answer from the steps that were carried out."""
+        return synthesise(prepared, tier)
+
+    def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
+        """See `check_synthesis`."""
+        return check_synthesis(prepared, attempt)
+
+    def repair(
+        self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall
+    ) -> Attempt:
+        """The final answer again, from the same steps, told what was wrong."""
+        del rejected
+        reasons = ", ".join(
+            f"{failure['gate']}: {failure['detail']}" for failure in verdict["failed"]
+        )
+        return synthesise(prepared, tier, rejected_for=reasons)

@@ -1,0 +1,32 @@
+"""The tools of an agent's run, out of what the process holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tandem.nodes.state import Context, State
+from tandem.records import Answer, Request
+from tandem.services import Services
+from tandem.tools.base import Tool
+from tandem.tools.delegate import RunTask
+from tandem.tools.registry import build_tools
+
+Subtasks = Callable[[State, Context], Callable[[Request], Answer]]
+"""Gives the function that runs a request under a run."""
+
+
+def agent_tools(
+    services: Services, run_task: RunTask, own: Sequence[Tool], request: Request
+) -> Mapping[str, Tool]:
+    """The shipped tools that can work here and the application's `own`, by name."""
+    knowledge = services.settings.knowledge
+    has_index = services.settings.path(knowledge.index_dir).is_dir()
+    return build_tools(
+        request,
+        searcher=services if has_index else None,
+        k=knowledge.top_k,
+        min_score=knowledge.min_score,
+        run_task=run_task,
+        text_of=services.document_text,
+        extra=own,
+    )
