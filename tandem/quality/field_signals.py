@@ -20,7 +20,8 @@ _DECODER: Final = json.JSONDecoder()
 def field_signals(text: str, tokens: Sequence[Token]) -> dict[str, float]:
     """`min_logprob:<field>` (nats) for each top-level field of the JSON object `text`.
 
-    Null fields are left out, and so is everything where `text` is no JSON object or `tokens` do
+    Only tokens that begin inside the value count: the marks round it tell how the model would have
+    laid the JSON out, not how sure it is. Null fields are left out, and so is everything where `text` is no JSON object or `tokens` do
     not spell it.
     """
     if "".join(token.text for token in tokens) != text:
@@ -45,8 +46,9 @@ def _fields(text: str) -> Iterator[tuple[str, int, int]]:
             value, end = _DECODER.raw_decode(text, start)
         except ValueError:
             return
+        quote = 1 if isinstance(value, str) else 0
         if value is not None:
-            yield name, start, end
+            yield name, start + quote, end - quote
         at = _skip(text, end)
         if text[at : at + 1] == ",":
             at = _skip(text, at + 1)
@@ -58,11 +60,10 @@ def _skip(text: str, at: int) -> int:
 
 
 def _least(tokens: Sequence[Token], start: int, end: int) -> float | None:
-    """The least log-probability among the tokens that overlap [start, end)."""
+    """The least log-probability among the tokens that begin in [start, end)."""
     least, at = None, 0
     for token in tokens:
-        inside = at < end and at + len(token.text) > start
-        if inside and token.text and (least is None or token.logprob < least):
+        if start <= at < end and token.text and (least is None or token.logprob < least):
             least = token.logprob
         at += len(token.text)
     return least

@@ -154,13 +154,17 @@ def date_candidates(text: str) -> list[date]:
     period last.
     """
     found = find_dates(text)
-    ranked = sorted(found, key=lambda one: (_date_rank(text, one), one.start))
-    return list(dict.fromkeys(reading for one in ranked for reading in one.readings))
+    ends = [0, *(one.end for one in found)]
+    ranked = sorted(
+        zip(ends, found, strict=False),
+        key=lambda pair: (_date_rank(text[pair[0] : pair[1].start]), pair[1].start),
+    )
+    return list(dict.fromkeys(reading for _, one in ranked for reading in one.readings))
 
 
-def _date_rank(text: str, found: FoundDate) -> int:
-    before = text[max(0, found.start - 40) : found.start]
-    label = " ".join(before.splitlines()[-2:])
+def _date_rank(before: str) -> int:
+    """0 a labelled date, 1 an unlabelled one, 2 another thing's date; by the text before it."""
+    label = " ".join(before[-40:].splitlines()[-2:])
     if _OTHER_DATE.search(label):
         return 2
     return 0 if _DATE_LABEL.search(label) else 1

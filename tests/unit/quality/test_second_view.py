@@ -1,0 +1,74 @@
+"""The regular expressions' view of totals and dates."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.quality.second_view import date_candidates, second_view_gate, total_candidates
+
+RECEIPT = """BRIGHT STATIONERY
+DATE
+:
+02/03/2016 10:42
+SUB TOTAL
+12.40
+GST 6% 0.74
+TOTAL
+RM 13.14
+ROUNDING
+0.01
+TOTAL ROUNDED
+RM 13.15
+CASH
+RM 20.00
+CHANGE
+RM 6.85
+GST SUMMARY
+TOTAL : 12.40 0.74
+"""
+INVOICE = """Factuurdatum: 19 april 2014
+Orderdatum: 18 april 2014
+Exclusief BTW € 1.593,36
+BTW 21% € 334,61
+Totaal te betalen € 1.927,97
+"""
+
+
+def test_the_grand_total_comes_first() -> None:
+    assert total_candidates(RECEIPT) == [Decimal("13.15"), Decimal("13.14")]
+    assert total_candidates(INVOICE) == [Decimal("1927.97")]
+    assert total_candidates("Nothing is to be paid.") == []
+
+
+def test_tendered_less_change_is_the_total_where_columns_fell_apart() -> None:
+    text = "TOTAL\nCASH\nCHANGE\nMUFFIN\n11.00\n5.60\n16.60\n20.00\n3.40"
+    assert total_candidates(text)[0] == Decimal("16.60")
+
+
+def test_the_documents_own_date_comes_first() -> None:
+    assert date_candidates(RECEIPT)[0] == date(2016, 3, 2)
+    assert date_candidates("Due date: 2020-05-01\nIssued 2020-04-01")[0] == date(2020, 4, 1)
+    assert date_candidates(INVOICE)[0] == date(2014, 4, 19)
+
+
+def test_the_gate_names_fields_that_disagree() -> None:
+    assert second_view_gate({"total": 13.15, "date": "2016-03-02"}, RECEIPT) == []
+    assert [
+        failure["detail"].split(":")[0]
+        for failure in second_view_gate({"total": 13.14, "invoice_date": "2016-03-05"}, RECEIPT)
+    ] == ["total", "invoice_date"]
+
+
+def test_without_a_second_view_nothing_is_refused() -> None:
+    assert second_view_gate({"total": 5, "date": "2020-01-01"}, "Five on New Year's Day") == []
+    assert second_view_gate(None, RECEIPT) == []
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_viewed(text: str) -> None:
+    assert all(isinstance(amount, Decimal) for amount in total_candidates(text))
+    assert all(isinstance(day, date) for day in date_candidates(text))
