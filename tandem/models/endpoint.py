@@ -1,0 +1,211 @@
+"""One model of the settings as an endpoint: its client, its circuit breaker, its retries."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from tandem.errors import TandemError
+from tandem.models.breaker import CircuitBreaker
+from tandem.models.client import Client, RawReply
+from tandem.models.guarded import Guard, GuardedClient
+from tandem.models.prices import Tariff
+from tandem.models.tier import CallContext, Prompt
+from tandem.models.window import check_window
+from tandem.models.wire import CallError, FailureKind
+from tandem.settings import Limits, Model
+
+_FIRST_PAUSE_S: Final = 0.2
+_RETRIED: Final[frozenset[FailureKind]] = frozenset({"unreachable", "busy", "broken"})
+_COUNTED: Final[frozenset[FailureKind]] = frozenset({"unreachable", "busy", "broken", "down"})
+"""What opens the breaker; a wrong key, a refused prompt or a short deadline do not."""
+
+
+class Address(Protocol):
+    """Where a server listens."""
+
+    @property
+    def url(self) -> str:
+        """Base URL."""
+        ...
+
+    @property
+    def api_key(self) -> str:
+        """The key that it wants; empty for none."""
+        ...
+
+
+class Servers(Protocol):
+    """The embedded servers; see tandem/models/embedded.py."""
+
+    def endpoint(self, model_name: str) -> Address:
+        """Where `model_name` (a key of the settings) listens; started if need be."""
+        ...
+
+    def invalidate(self, model_name: str) -> None:
+        """Its server does not answer: look again, and start it anew, at the next `endpoint`."""
+        ...
+
+
+@dataclass
+class Ask:
+    """One question as it goes along the chain of models."""
+
+    prompt: Prompt
+    context: CallContext
+    constrained: Prompt | None = None
+    """What a model without native tool calls is asked, where `tools` are offered."""
+    tools: Sequence[Mapping[str, Any]] = ()
+    listen: Callable[[str], None] | None = None
+    told: bool = False
+    """Part of an answer has gone to the listener: no second one may follow it."""
+
+    def tell(self, text: str) -> None:
+        """Hand streamed text on."""
+        if self.listen is not None:
+            self.told = True
+            self.listen(text)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answered call, and how long it took (wall seconds)."""
+
+    raw: RawReply
+    seconds: float
+
+
+class ModelEndpoint:
+    """A model, reachable. Safe for use by threads."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        model: Model,
+        limits: Limits,
+        servers: Servers,
+        guard: Guard,
+        tariff: Tariff,
+        breaker: CircuitBreaker,
+    ) -> None:
+        self.name: Final = name
+        self.model: Final = model
+        self.tariff: Final = tariff
+        self._limits = limits
+        self._servers = servers
+        self._guard = guard
+        self._breaker = breaker
+        self._lock = threading.Lock()
+        self._client: tuple[tuple[str, str], GuardedClient] | None = None
+
+    def call(self, ask: Ask) -> Reply:
+        """Ask this model, with retries.
+
+        Raises
+        ------
+        CallError: it gave no answer.
+        PromptTooLong, EgressBlocked: it was not asked.
+        """
+        prompt, tools = self._shape(ask)
+        check_window(prompt, self.model.context, self.name, tuple(tools))
+        if not self._breaker.allow():
+            raise CallError("open", "its circuit breaker is open after repeated failures")
+        try:
+            reply = self._try(ask, prompt, tools)
+        except CallError as failure:
+            if failure.kind in _COUNTED:
+                self._breaker.failed()
+            raise
+        self._breaker.succeeded()
+        return reply
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            if self._client is not None:
+                self._client[1].client.close()
+                self._client = None
+
+    def _shape(self, ask: Ask) -> tuple[Prompt, Sequence[Mapping[str, Any]]]:
+        if ask.constrained is None or (self.model.native_tools and ask.tools):
+            return ask.prompt, ask.tools
+        return ask.constrained, ()
+
+    def _try(self, ask: Ask, prompt: Prompt, tools: Sequence[Mapping[str, Any]]) -> Reply:
+        embedded = self.model.backend == "embedded"
+        # An embedded server that died is started anew, whatever the retries.
+        allowed = max(self._limits.retries, 1) if embedded else self._limits.retries
+        for tried in range(allowed + 1):
+            try:
+                return self._once(ask, prompt, tools)
+            except CallError as failure:
+                if embedded and failure.kind in ("unreachable", "broken"):
+                    self._servers.invalidate(self.name)
+                if failure.kind not in _RETRIED or ask.told or tried == allowed:
+                    raise
+                _pause(tried, failure, ask.context.deadline)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _once(self, ask: Ask, prompt: Prompt, tools: Sequence[Mapping[str, Any]]) -> Reply:
+        client = self._connected()
+        listen = ask.tell if ask.listen is not None else None
+        context = ask.context
+        started = time.perf_counter()
+        raw = client.stream(prompt, context.profile, context.deadline, listen, tools)
+        return Reply(raw, time.perf_counter() - started)
+
+    def _connected(self) -> GuardedClient:
+        """The client; made anew only where the address changed."""
+        address = self._address()
+        with self._lock:
+            if self._client is None or self._client[0] != address:
+                if self._client is not None:
+                    self._client[1].client.close()
+                self._client = (address, self._connect(*address))
+            return self._client[1]
+
+    def _address(self) -> tuple[str, str]:
+        if self.model.backend != "embedded":
+            return self.model.url, self._key()
+        try:
+            found = self._servers.endpoint(self.name)
+        except TandemError as error:
+            raise CallError("down", f"its server does not run: {error}") from None
+        return found.url, found.api_key
+
+    def _key(self) -> str:
+        variable = self.model.api_key_env
+        key = os.environ.get(variable, "") if variable else ""
+        if variable and not key:
+            raise CallError("denied", f"the environment variable {variable} is not set")
+        return key
+
+    def _connect(self, url: str, api_key: str) -> GuardedClient:
+        from tandem.models.llm import openai_client
+        from tandem.models.slm import hugging_face_client
+
+        make = openai_client if self.model.backend == "openai" else hugging_face_client
+        client: Client = make(
+            url=url,
+            api_key=api_key,
+            model=self.model.model,
+            dialect=self.model.dialect,
+            connect_s=self._limits.connect_s,
+            own_grammars=self.model.backend == "embedded",
+        )
+        return GuardedClient(client, self._guard, self.model.private, f"model {self.name}")
+
+
+def _pause(tried: int, failure: CallError, deadline: float) -> None:
+    """Wait before the next try; raise `failure` where the time left does not allow it."""
+    backoff = _FIRST_PAUSE_S * 2**tried * random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
+    seconds = max(backoff, failure.retry_after)
+    if time.time() + seconds >= deadline:
+        raise failure
+    time.sleep(seconds)

@@ -1,0 +1,54 @@
+"""Whether a prompt fits into a context window, told before the call.
+
+An estimate without the model's own tokenizer; the server has the last word (its refusal is told as
+PromptTooLong too).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tandem.errors import PromptTooLong
+from tandem.models.tier import Prompt
+
+_PIECES: Final = re.compile(r"[A-Za-z]+|\d|\n+|[^\sA-Za-z\d]")
+_LETTERS_A_TOKEN: Final = 6
+_TOKENS_A_MESSAGE: Final = 5
+"""Role and turn marks of a chat template."""
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of `text`, roughly: a short word is one, so is each digit, mark and other letter."""
+    return sum(
+        -(-len(piece) // _LETTERS_A_TOKEN) if piece[0].isalpha() and piece.isascii() else 1
+        for piece in _PIECES.findall(text)
+    )
+
+
+def check_window(
+    prompt: Prompt, context: int, model: str, tools: tuple[Mapping[str, Any], ...] = ()
+) -> None:
+    """Refuse a prompt that, with its answer, cannot fit into `context` tokens.
+
+    Raises
+    ------
+    PromptTooLong: it does not fit.
+    """
+    texts = [message["content"] for message in prompt.messages] + [str(tool) for tool in tools]
+    room = context - prompt.max_tokens - _TOKENS_A_MESSAGE * len(prompt.messages)
+    # No tokenizer makes more tokens than bytes: most prompts need no estimate.
+    if sum(len(text.encode()) for text in texts) <= room:
+        return
+    needed = sum(map(estimate_tokens, texts))
+    if needed > room:
+        raise too_long(model, context, f"about {needed} tokens and {prompt.max_tokens} to answer")
+
+
+def too_long(model: str, context: int, what: str = "the request") -> PromptTooLong:
+    """The error for a prompt that does not fit."""
+    return PromptTooLong(
+        f"The prompt does not fit into the {context} tokens of {model} ({what}).",
+        "Shorten the text, or name a model with a larger context window.",
+    )
