@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 STATE  := .tandem
 TIMES  := $(STATE)/demo-times.txt
 
-SOURCES := tandem graphs nodes tools evals tests bench
+SOURCES := tandem graphs nodes tools evals tests bench .ci
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Both builds use the setuptools of the lock: no isolated build, so nothing unpinned is fetched.
 EDITABLE := $(PIP) install --no-deps --no-build-isolation --editable .
@@ -61,6 +61,7 @@ check: $(VENV)/.dev
 lock: $(VENV)/.dev
 	$(COMPILE) --extra dev --extra studio --output-file requirements-dev.lock
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
+	$(BIN)/python .ci/licences.py
 
 clean:
 	rm -rf $(VENV) $(STATE) demo/$(STATE) build dist *.egg-info .langgraph_api
