@@ -1,0 +1,1 @@
+"""The knowledge index: read documents, cut them into chunks, build, save and search."""
