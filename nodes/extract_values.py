@@ -14,6 +14,7 @@ from tandem.quality.values import (
     currency_code,
     decimal_mark,
     find_numbers,
+    named_currency,
     names_currency,
     parse_number,
 )
@@ -25,8 +26,8 @@ def typed(value: Any, schema: Mapping[str, Any], source: str) -> Any:
     """What the model wrote, as the caller's schema asks for it.
 
     Nulls and empty strings of optional fields are dropped, numbers become numbers, dates of
-    `format: date` ISO dates, currencies of `format: currency` ISO codes (dropped where the source
-    names no such currency: small models always know one). What cannot be converted
+    `format: date` ISO dates, currencies of `format: currency` ISO codes (never one that the
+    source does not name: small models always know one). What cannot be converted
     stays as it is, so that the schema gate sees it. `source` decides between readings
     ("1.234", "03/04/2019").
     """
@@ -66,9 +67,15 @@ class _Converter:
             found = parse_date(value, day_first=self._day_first)
             return found.isoformat() if found else value
         if "currency" in formats:
-            code = currency_code(value)
-            return code if code and names_currency(self._source, code) else None
+            return self._currency(value)
         return _without_time(value) if DATE_NAME.search(name) and not formats - {None} else value
+
+    def _currency(self, value: str) -> str | None:
+        """The model's currency where the source names it, else the only one that it does name."""
+        code = currency_code(value)
+        if code and names_currency(self._source, code):
+            return code
+        return named_currency(self._source)
 
     def _number(self, value: str, kinds: set[str], name: str) -> float | int | None:
         if "%" in value and not _RATE_NAME.search(name):

@@ -21,8 +21,8 @@ def field_signals(text: str, tokens: Sequence[Token]) -> dict[str, float]:
     """`min_logprob:<field>` (nats) for each top-level field of the JSON object `text`.
 
     Only tokens that begin inside the value count: the marks round it tell how the model would have
-    laid the JSON out, not how sure it is. Null fields are left out, and so is everything where `text` is no JSON object or `tokens` do
-    not spell it.
+    laid the JSON out, not how sure it is. Null fields are left out, and so is everything where
+    `text` is no JSON object or `tokens` do not spell it.
     """
     if "".join(token.text for token in tokens) != text:
         return {}

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from tandem.quality.dates import FoundDate, find_dates
+from tandem.quality.dates import find_dates
 from tandem.quality.totals import TOTAL, amount_of
 from tandem.quality.values import DecimalMark, decimal_mark, parse_number
 from tandem.records import GateFailure

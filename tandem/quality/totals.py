@@ -93,8 +93,9 @@ def amount_of(record: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, D
 
 def _header(output: Mapping[str, Any]) -> Iterator[str]:
     net, tax, total = (amount_of(output, names) for names in (NET, TAX, TOTAL))
-    if tax and total and not net and tax[1] > total[1] > 0:
-        yield f"{tax[0]} is more than {total[0]}"
+    if tax and total and tax[1] >= total[1] > 0:
+        yield f"{tax[0]} is not less than {total[0]}"
+        return
     if not (net and tax and total):
         return
     if _adds_up(net[1] + tax[1], [total[1]], output) or _tax_inside(net[1], tax[1], total[1]):

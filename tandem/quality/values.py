@@ -45,6 +45,16 @@ CURRENCY_SIGNS: Final[dict[str, tuple[str, ...]]] = {
 """Signs and words that stand for an ISO 4217 code, casefolded; where several codes share a sign,
 the first listed is its plain reading."""
 
+_CODES: Final[dict[str, str]] = {
+    sign: code
+    for code, signs in reversed(CURRENCY_SIGNS.items())
+    for sign in (code.casefold(), *signs)
+}
+_ANY_SIGN: Final = "|".join(re.escape(sign) for sign in sorted(_CODES, key=len, reverse=True))
+_BESIDE_NUMBER: Final = re.compile(
+    rf"(?<![^\W\d_])({_ANY_SIGN})\.?\s?[-\u2212]?\d|\d\s?({_ANY_SIGN})(?![^\W\d_])"
+)
+
 _SCALES: Final = {
     "thousand": 1_000,
     "million": 1_000_000,
@@ -171,6 +181,17 @@ def names_currency(text: str, code: str) -> bool:
     signs = (code.casefold(), *CURRENCY_SIGNS.get(code.upper(), ()))
     folded = unicodedata.normalize("NFKC", text).casefold()
     return any(_stands_alone(sign, folded) for sign in signs)
+
+
+def named_currency(text: str) -> str | None:
+    """The one currency whose code or sign stands beside numbers in `text`; None: none or several.
+
+    A sign that several currencies share counts as the first that CURRENCY_SIGNS lists.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    signs = {match[1] or match[2] for match in _BESIDE_NUMBER.finditer(folded)}
+    codes = {_CODES[sign] for sign in signs}
+    return codes.pop() if len(codes) == 1 else None
 
 
 def _stands_alone(sign: str, text: str) -> bool:

@@ -15,6 +15,7 @@ from tandem.quality.values import (
     currency_code,
     decimal_mark,
     find_numbers,
+    named_currency,
     names_currency,
     number_readings,
     parse_number,
@@ -146,6 +147,14 @@ def test_currencies_are_known_by_sign_and_code() -> None:
         "USD",
         None,
     ]
+    assert [named_currency(text) for text in ("RM 5.00", "5,00 €", "US$ 5", "$5 or 4 €", "5")] == [
+        "MYR",
+        "EUR",
+        "USD",
+        None,
+        None,
+    ]
+    assert named_currency("ROOM 12, 3 ROLLS") is None
     assert names_currency("TOTAL RM30.90", "MYR")
     assert not names_currency("FARM 30.90", "MYR")
     assert not names_currency("TOTAL 30.90", "JPY")

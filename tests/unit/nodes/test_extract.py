@@ -1,0 +1,312 @@
+"""The extraction task on a fake tier."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from tandem.errors import DocumentError, InvalidRequest, ModelUnavailable
+from tandem.nodes.extract import Extract
+from tandem.nodes.extract_schema import checked, for_generation
+from tandem.nodes.extract_values import typed, written
+from tandem.nodes.ready_schemas import READY_SCHEMAS
+from tandem.nodes.task import Prepared, Task
+from tandem.quality.grounding import branches
+from tandem.records import Document, Profile, Request, Verdict
+from tests.unit.fakes import FakeTierCall, completion
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+RECEIPT = """BRIGHT STATIONERY LTD
+14 MARKET STREET,
+10450 RIVERTON
+DATE : 02/03/2016 10:42:11 AM
+SUB TOTAL 1.012,40
+GST 6% 60,74
+TOTAL RM 1.073,14
+"""
+COPIED = {
+    "company": "BRIGHT STATIONERY LTD",
+    "address": "14 MARKET STREET, 10450 RIVERTON",
+    "date": "02/03/2016 10:42:11 AM",
+    "currency": "RM",
+    "tax": "60,74",
+    "total": "RM 1.073,14",
+}
+OUTPUT = {
+    "company": "BRIGHT STATIONERY LTD",
+    "address": "14 MARKET STREET, 10450 RIVERTON",
+    "date": "2016-03-02",
+    "currency": "MYR",
+    "tax": 60.74,
+    "total": 1073.14,
+}
+NO_PROFILE = cast(Profile, {})
+
+
+def read(document: Document) -> str:
+    if "text" not in document:
+        raise DocumentError("The document has no text.")
+    return document["text"]
+
+
+TASK = Extract(read=read)
+
+
+def prepared(**request: Any) -> Prepared:
+    fields = {"text": RECEIPT, "output_schema": "receipt", **request}
+    return TASK.prepare(cast(Request, fields), NO_PROFILE)
+
+
+def gates(copied: Any, ready: Prepared | None = None, **completed: Any) -> list[str]:
+    ready = ready or prepared()
+    reply = completion(copied if isinstance(copied, str) else json.dumps(copied), **completed)
+    attempt = TASK.attempt(ready, FakeTierCall([reply]))
+    return [failure["gate"] for failure in TASK.check(ready, attempt)]
+
+
+def test_it_is_a_task() -> None:
+    task: Task = TASK
+    assert (task.name, task.node, task.first_tier) == ("extraction", "extract", "slm")
+
+
+def test_values_are_copied_by_the_model_and_converted_by_code() -> None:
+    tier = FakeTierCall([json.dumps(COPIED)])
+    ready = prepared()
+    attempt = TASK.attempt(ready, tier)
+    assert attempt["output"] == OUTPUT
+    assert TASK.check(ready, attempt) == []
+    assert json.loads(json.dumps(ready)) == ready  # it travels in the graph's state
+    assert tier.prompts[0].schema == ready["generation_schema"]
+    assert attempt["signals"]["min_logprob"] == -0.01
+
+
+def rendered_prompt() -> str:
+    output = {"company": "KIOSK", "date": "2020-05-01", "total": 3.5}
+    example = {"text": "KIOSK\nTOTAL 3,50\n1 May 2020", "output": output}
+    tier = FakeTierCall([json.dumps(COPIED)])
+    TASK.attempt(prepared(examples=[example]), tier)
+    turns = [f"[{turn['role']}]\n{turn['content']}" for turn in tier.prompts[0].messages]
+    return "\n".join([*turns, "[schema]", json.dumps(tier.prompts[0].schema, indent=1), ""])
+
+
+def test_the_prompt_is_the_stored_one() -> None:
+    assert rendered_prompt() == (SNAPSHOTS / "extract_receipt.txt").read_text(encoding="utf-8")
+
+
+def test_documents_are_read_and_follow_the_text() -> None:
+    ready = prepared(text="", documents=[{"name": "a.txt", "text": RECEIPT}])
+    assert ready["source"] == RECEIPT.strip("\n")
+    with pytest.raises(DocumentError):
+        prepared(documents=[{"name": "scan.pdf", "data": ""}])
+
+
+@pytest.mark.parametrize("text", ["", " \n "])
+def test_nothing_to_read_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="nothing to extract from"):
+        prepared(text=text)
+
+
+@pytest.mark.parametrize("schema", [None, "", {}, "bill"])
+def test_a_missing_or_unknown_schema_lists_the_ready_ones(schema: Any) -> None:
+    with pytest.raises(InvalidRequest, match="contact_form, invoice, purchase_order, receipt"):
+        prepared(output_schema=schema)
+
+
+NODE = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ({"type": "objekt"}, r"not valid at \$\.type"),
+        ({"properties": {"a": {"type": 3}}}, r"not valid at \$\.properties\.a\.type"),
+        (
+            {"properties": {"a": {"$ref": "https://x.test/s"}}},
+            r"another place at \$\.properties\.a",
+        ),
+        ({"properties": {"a": {"$ref": "#/$defs/no"}}}, "which is not there"),
+        ({"$ref": "#/$defs/node", "$defs": {"node": NODE}}, "recursive at"),
+        ({"type": "object"}, "names no fields"),
+        ([1], "no JSON object"),
+    ],
+)
+def test_an_unusable_schema_is_refused_with_its_place(schema: Any, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        prepared(output_schema=schema)
+
+
+def test_a_schema_that_explodes_is_refused() -> None:
+    definitions: dict[str, Any] = {"d0": {"type": "string"}}
+    for level in range(1, 25):
+        inner = {"$ref": f"#/$defs/d{level - 1}"}
+        definitions[f"d{level}"] = {"properties": {"a": inner, "b": inner}}
+    with pytest.raises(InvalidRequest, match="too large"):
+        checked({"$ref": "#/$defs/d24", "$defs": definitions})
+
+
+def test_a_pydantic_schema_becomes_a_tight_one() -> None:
+    line = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    schema = checked(
+        {
+            "$defs": {"Line": line},
+            "type": "object",
+            "properties": {
+                "id": {"type": "string", "title": "Id"},
+                "kind": {"enum": ["a", "b"]},
+                "paid": {"anyOf": [{"type": "boolean"}, {"type": "null"}], "default": None},
+                "lines": {"type": "array", "items": {"$ref": "#/$defs/Line"}},
+                "price": {"type": ["number", "null"]},
+            },
+            "required": ["id", "price"],
+        }
+    )
+    assert for_generation(schema) == {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "maxLength": 160},
+            "kind": {"anyOf": [{"enum": ["a", "b"]}, {"type": "null"}]},
+            "paid": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+            "lines": {
+                "anyOf": [
+                    {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "n": {"type": "string", "minLength": 1, "maxLength": 24}
+                            },
+                            "required": ["n"],
+                            "additionalProperties": False,
+                        },
+                        "maxItems": 50,
+                    },
+                    {"type": "null"},
+                ]
+            },
+            "price": {
+                "anyOf": [
+                    {"type": "null"},
+                    {"type": "string", "minLength": 1, "maxLength": 24},
+                ]
+            },
+        },
+        "required": ["id", "kind", "paid", "lines", "price"],
+        "additionalProperties": False,
+    }
+
+
+@pytest.mark.parametrize("name", sorted(READY_SCHEMAS))
+def test_ready_schemas_are_valid_and_bounded(name: str) -> None:
+    schema = for_generation(checked(READY_SCHEMAS[name]))
+    Draft202012Validator.check_schema(schema)
+    for field in schema["properties"].values():
+        for branch in branches(field):
+            assert branch.get("type") != "string" or branch["maxLength"] <= 400
+
+
+def test_the_tax_rate_for_the_amount_is_refused() -> None:
+    assert gates({**COPIED, "tax": "6"}) == ["grounded"]
+    assert gates({**COPIED, "tax": "6%"}) == ["schema"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"total": "1.073,41"}, ["grounded", "second_view"]),
+        ({"total": "1.012,40"}, ["second_view"]),
+        ({"date": "03/03/2016"}, ["grounded", "second_view"]),
+        ({"company": "BRIGHT STATIONERS"}, ["grounded"]),
+        ({"company": ""}, ["schema"]),
+        ({"total": "ten"}, ["schema", "grounded"]),
+    ],
+)
+def test_wrong_values_are_refused(change: dict[str, Any], expected: list[str]) -> None:
+    assert gates({**COPIED, **change}) == expected
+
+
+def test_an_absent_optional_value_is_dropped() -> None:
+    assert gates({**COPIED, "address": None, "tax": None}) == []
+
+
+def test_a_currency_that_the_source_does_not_name_is_never_given() -> None:
+    schema = READY_SCHEMAS["receipt"]
+    assert typed({"currency": "JPY"}, schema, "TOTAL 5.00") == {}
+    assert typed({"currency": "JPY"}, schema, "TOTAL RM 5.00") == {"currency": "MYR"}
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", '{"company":"BRI', '"text"', '{"total":NaN}'])
+def test_what_is_no_json_is_refused_and_no_error(text: str) -> None:
+    assert gates(text) == ["schema"]
+
+
+def test_a_cut_off_answer_and_an_empty_one_are_refused() -> None:
+    assert gates(COPIED, finish="length") == ["not_truncated"]
+    optional = {"properties": {"note": {"type": "string"}}}
+    assert gates({"note": None}, prepared(output_schema=optional)) == ["empty"]
+
+
+def test_repair_asks_again_and_names_the_refused_fields() -> None:
+    ready, tier = prepared(), FakeTierCall([json.dumps(COPIED)], name="llm")
+    rejected = TASK.attempt(ready, FakeTierCall([json.dumps({**COPIED, "total": "1"})]))
+    verdict = Verdict(
+        attempt_id=rejected["id"],
+        accepted=False,
+        score=None,
+        threshold=None,
+        failed=TASK.check(ready, rejected),
+    )
+    attempt = TASK.repair(ready, rejected, verdict, tier)
+    assert (attempt["tier"], attempt["output"]) == ("llm", OUTPUT)
+    last = tier.prompts[0].messages[-1]["content"]
+    assert last.startswith(ready["source"])
+    assert "total" in last.removeprefix(ready["source"])
+
+
+def test_a_failing_model_is_raised() -> None:
+    with pytest.raises(ModelUnavailable):
+        TASK.attempt(prepared(), FakeTierCall([ModelUnavailable("The SLM is down.")]))
+
+
+def test_the_document_decides_between_readings() -> None:
+    schema = {
+        "properties": {
+            "n": {"type": "number"},
+            "k": {"type": "integer"},
+            "day": {"type": "string", "format": "date"},
+        }
+    }
+    copied = {"n": "1.234", "k": "2.000", "day": "03/04/2019"}
+    european = typed(copied, schema, "45,93 and 25/03/2019")
+    american = typed(copied, schema, "45.93 and 03/25/2019")
+    assert european == {"n": 1234, "k": 2000, "day": "2019-04-03"}
+    assert american == {"n": 1.234, "k": 2, "day": "2019-03-04"}
+
+
+def test_a_date_field_without_format_loses_its_time_only() -> None:
+    schema = {"properties": {"date": {"type": "string"}, "note": {"type": "string"}}}
+    copied = {"date": "18-11-18 13:58", "note": "18-11-18 13:58"}
+    assert typed(copied, schema, "") == {"date": "18-11-18", "note": "18-11-18 13:58"}
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "total": st.integers(0, 10**7).map(lambda cents: cents / 100),
+            "company": st.text("abc DEF", min_size=1, max_size=20).filter(str.strip),
+            "date": st.dates().filter(lambda day: 1970 <= day.year < 2070).map(str),
+        }
+    )
+)
+def test_an_example_written_for_the_model_reads_back(output: dict[str, Any]) -> None:
+    schema = READY_SCHEMAS["receipt"]
+    source = f"{output['company']} on {output['date']}: total {output['total']:.2f}"
+    copied = written(output, for_generation(schema), source)
+    Draft202012Validator(for_generation(schema)).validate(copied)
+    expected = {**output, "company": output["company"].strip()}
+    assert typed(copied, schema, source) == expected
