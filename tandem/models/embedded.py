@@ -11,6 +11,7 @@ import json
 import logging
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -55,10 +56,14 @@ class RunningServer:
 
 
 class EmbeddedServers:
-    """Finds, starts and stops this user's embedded servers. Safe to share among threads."""
+    """Finds, starts and stops this user's embedded servers. Safe to share among threads.
 
-    def __init__(self, settings: Settings) -> None:
+    `command` is what a server's process runs; it gets its Orders on stdin.
+    """
+
+    def __init__(self, settings: Settings, command: Sequence[str] = processes.COMMAND) -> None:
         self._settings = settings
+        self._command = command
         self._registry = Registry(settings.cache_dir / "servers")
         self._endpoints: dict[str, Endpoint] = {}
         self._died: dict[str, float] = {}
@@ -115,11 +120,11 @@ class EmbeddedServers:
         self._prepare_folder()
         try:
             with self._registry.lock(key, self._settings.limits.start_s):
-                record = self._registry.read(key)
-                if record is not None and not self._usable(record, key):
-                    self._note_death(model_name)
-                    record = None
+                recorded = self._registry.read(key)
+                record = self._reusable(recorded, key) if recorded else None
                 if record is None:
+                    if recorded:
+                        self._note_death(model_name)
                     record = self._start(key, wanted)
         except Timeout as error:
             raise ModelUnavailable(
@@ -150,16 +155,16 @@ class EmbeddedServers:
             threads=threads_for(self._settings).get(model_name) or max(1, model.threads),
         )
 
-    def _usable(self, record: Record, key: str) -> bool:
-        """Whether the recorded server answers to its key; one that still loads is awaited."""
+    def _reusable(self, record: Record, key: str) -> Record | None:
+        """The recorded server if it lives and answers to its key; one that loads is awaited."""
         if not record.alive():
-            return False
+            return None
         if record.port == 0:
-            return self._await(key, record).port != 0
+            return self._await(key, record)
         if processes.health(record, self._settings.limits.connect_s) == "refuses":
             processes.end(record)
-            return False
-        return True
+            return None
+        return record
 
     def _start(self, key: str, wanted: Record) -> Record:
         orders = Orders(
@@ -168,7 +173,7 @@ class EmbeddedServers:
             idle_s=self._settings.limits.idle_minutes * 60,
             record=wanted,
         )
-        process = processes.launch(orders, self._registry)
+        process = processes.launch(self._command, orders, self._registry)
         starting = replace(wanted, pid=process.pid, began=began(process.pid))
         self._registry.write(key, starting)
         processes.send(process, orders)

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,18 +15,19 @@ import psutil
 from tandem.models.registry import Record, Registry, process_of
 from tandem.models.server import Orders
 
+COMMAND: Final = (sys.executable, "-m", "tandem.models.server")
 _log = logging.getLogger(__name__)
 _STOP_S: Final = 5.0
 
 
-def launch(orders: Orders, registry: Registry) -> subprocess.Popen[str]:
+def launch(command: Sequence[str], orders: Orders, registry: Registry) -> subprocess.Popen[str]:
     """The server's process, in a session of its own (no Ctrl-C of ours reaches it)."""
     log = registry.log(orders.key)
     log.unlink(missing_ok=True)
     log.touch(mode=0o600)
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tandem.models.server"],
+        process = subprocess.Popen(  # noqa: S603
+            command,
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,
