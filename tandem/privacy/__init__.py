@@ -1,0 +1,1 @@
+"""What is sensitive, and what may leave: detectors, the guard, masking, tracing."""

@@ -1,0 +1,85 @@
+"""What is sensitive in a text: patterns with checksums, after normalisation.
+
+The least contract: card and account numbers, national numbers, e-mail, phone, street address, a
+birth date, statements about a person's health or money make a text `personal`; keys, passwords and
+tokens make it `secret`; a titled name or an IP address makes it `internal`. Names without a title,
+places and organisations are not found by patterns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from tandem.privacy import contacts, national, secrets, statements
+from tandem.privacy.base import Finder, Pattern
+from tandem.privacy.normalise import normalise
+from tandem.records import SENSITIVITIES, Sensitivity
+
+
+class Finding(NamedTuple):
+    """A span [start, end) of the scanned text; never the text itself."""
+
+    type: str
+    start: int
+    end: int
+    score: float
+    """0 to 1: how sure; no probability."""
+    sensitivity: Sensitivity
+
+
+_DETECTORS: Final[tuple[Pattern | Finder, ...]] = (
+    *contacts.DETECTORS,
+    *national.DETECTORS,
+    *secrets.DETECTORS,
+    *statements.DETECTORS,
+)
+
+_RANKS: Final[dict[str, int]] = {level: place for place, level in enumerate(SENSITIVITIES)}
+
+
+def rank(sensitivity: str) -> int:
+    """0 (none) to 3 (secret). An unknown word counts as secret: what is not known may not leave."""
+    return _RANKS.get(sensitivity, len(SENSITIVITIES) - 1)
+
+
+def highest(levels: Iterable[str]) -> Sensitivity:
+    """The highest of `levels`; none where there are none."""
+    return SENSITIVITIES[max(map(rank, levels), default=0)]
+
+
+def scan(text: str) -> list[Finding]:
+    """All sensitive spans of `text`, in order, without overlap. Linear in the text's length.
+
+    Where findings overlap, they become one that covers them all, with the type of the most
+    sensitive (then surest) of them.
+    """
+    plain = normalise(text)
+    found = []
+    for finding in sorted(_find_all(plain.text), key=lambda finding: finding.start):
+        start, end = plain.span(finding.start, finding.end)
+        found.append(finding._replace(start=start, end=end))
+    return list(_merged(found))
+
+
+def _find_all(text: str) -> Iterator[Finding]:
+    lowered = text.lower()
+    for detector in _DETECTORS:
+        if detector.needs and not any(need in lowered for need in detector.needs):
+            continue
+        for start, end, score in detector.find(text):
+            yield Finding(detector.type, start, end, score, detector.sensitivity)
+
+
+def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
+    last: Finding | None = None
+    for finding in findings:
+        if last is None or finding.start >= last.end:
+            if last is not None:
+                yield last
+            last = finding
+            continue
+        best = max(last, finding, key=lambda each: (rank(each.sensitivity), each.score))
+        last = best._replace(start=last.start, end=max(last.end, finding.end))
+    if last is not None:
+        yield last

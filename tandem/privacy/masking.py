@@ -1,0 +1,65 @@
+"""Findings replaced by [TYPE], for whatever must be shown: logs, traces, error messages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tandem.privacy.detectors import scan
+from tandem.privacy.egress import MAX_CHARS
+
+HIDDEN: Final = "[HIDDEN]"
+"""Stands for a text that could not be checked."""
+
+
+def mask(text: str) -> str:
+    """`text` with every finding replaced by its type in brackets.
+
+    Fails closed: a text that is too long to check, or on which a detector fails, is hidden whole.
+    """
+    if len(text) > MAX_CHARS:
+        return HIDDEN
+    try:
+        findings = scan(text)
+    # Whatever goes wrong in a detector, nothing unchecked is shown.
+    except Exception:
+        return HIDDEN
+    parts, done = [], 0
+    for finding in findings:
+        parts += [text[done : finding.start], f"[{finding.type}]"]
+        done = finding.end
+    return "".join([*parts, text[done:]])
+
+
+def mask_values(value: Any) -> Any:
+    """A JSON-like value with every text in it masked, keys included.
+
+    A value of another type is shown by its type's name only: its text is not known to be harmless.
+    """
+    if isinstance(value, str):
+        return mask(value)
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        # A number may be a card's.
+        return value if mask(str(value)) == str(value) else HIDDEN
+    if isinstance(value, Mapping):
+        return {mask(str(key)): mask_values(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [mask_values(each) for each in value]
+    return f"[{type(value).__name__}]"
+
+
+class MaskFilter(logging.Filter):
+    """Masks log records: add it to a handler, so that it sees every logger's records."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the message and the traceback; always True."""
+        record.msg, record.args = mask(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = mask(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        if record.stack_info:
+            record.stack_info = mask(record.stack_info)
+        return True
