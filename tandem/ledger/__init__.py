@@ -1,0 +1,1 @@
+"""What happened and what it cost: a row a run, a row an attempt."""

@@ -1,0 +1,277 @@
+"""The ledger: every run and every attempt is written when it happens.
+
+Nothing is lost without a word: a write that fails raises LedgerError, which ends the run. A process
+that is killed leaves its run as `running`, with the attempts that had ended. All writes are
+idempotent by their ids, so a node that LangGraph runs again changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, Literal
+
+from sqlalchemy import RowMapping, Table, func, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from tandem.errors import LedgerError
+from tandem.ledger import connection as database
+from tandem.ledger.tables import attempts, runs
+from tandem.privacy.masking import mask
+from tandem.records import Answer, Attempt, Decision, ErrorInfo, Profile, Request, Verdict
+from tandem.settings import Settings
+
+Texts = Literal["none", "sampled", "all"]
+_KEEPS_TEXT: Final = frozenset({"none", "internal"})
+"""Sensitivities whose texts may be kept at all."""
+
+
+class Ledger:
+    """The ledger of one process; thread-safe. Other processes may write at the same time.
+
+    Parameters
+    ----------
+    url: SQLAlchemy URL; for SQLite the folder is made.
+    texts: whether requests and outputs are kept; never those of personal or secret runs.
+    sample_share: share of the runs kept by `sampled`, chosen by the run's id.
+    currency: that of all costs.
+
+    Raises
+    ------
+    LedgerError: the ledger cannot be opened; every method: it cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        texts: Texts = "none",
+        sample_share: float = 0.05,
+        currency: str = "USD",
+    ) -> None:
+        self._url: Final = database.parsed(url)
+        self._texts: Final = texts
+        self._sample_share: Final = sample_share
+        self.currency: Final = currency
+        self._engine: Final = database.connect(self._url)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Ledger:
+        """The ledger that `settings` name."""
+        return cls(
+            settings.ledger_url,
+            texts=settings.ledger.texts,
+            sample_share=settings.ledger.sample_share,
+            currency=settings.currency,
+        )
+
+    @property
+    def where(self) -> str:
+        """The file, or the URL without its password."""
+        return database.shown(self._url)
+
+    def start(
+        self,
+        run_id: str,
+        request: Request,
+        profile: Profile | None = None,
+        decision: Decision | None = None,
+        *,
+        parent_run_id: str | None = None,
+    ) -> None:
+        """A run began. What is not known yet comes with `profiled`."""
+        row = {
+            "id": run_id,
+            "parent_run_id": parent_run_id or None,
+            "started": time.time(),
+            "status": "running",
+            "tenant": request.get("tenant", ""),
+            "task": request.get("task", ""),
+            "reasons": [],
+            "currency": self.currency,
+            **_profile_columns(profile, decision),
+            "request": self._kept(run_id, request, profile),
+        }
+        self._insert(runs, row)
+
+    def profiled(
+        self, run_id: str, profile: Profile, decision: Decision, request: Request | None = None
+    ) -> None:
+        """What the request is and where it goes; `request` again where texts may be kept."""
+        columns = _profile_columns(profile, decision)
+        kept = self._kept(run_id, request, profile) if request else None
+        if kept is not None or profile["sensitivity"] not in _KEEPS_TEXT:
+            columns["request"] = kept
+        self._update(run_id, columns)
+
+    def add_attempt(self, run_id: str, attempt: Attempt) -> None:
+        """An attempt ended."""
+        usage, error = attempt["usage"], attempt["error"]
+        row = {
+            "run_id": run_id,
+            "id": attempt["id"],
+            "position": _next_position(run_id),
+            "purpose": attempt["purpose"],
+            "tier": attempt["tier"],
+            "model": attempt["model"],
+            "finish": attempt["finish"],
+            "input_tokens": usage["input_tokens"],
+            "output_tokens": usage["output_tokens"],
+            "calls": attempt["calls"],
+            "seconds": attempt["seconds"],
+            "cost": attempt["cost"],
+            "signals": attempt["signals"],
+            **_error_columns(error),
+        }
+        if self._texts != "none" and self._keeps_texts_of(run_id):
+            row["output"] = attempt["output"]
+        self._insert(attempts, row)
+
+    def add_verdict(self, run_id: str, verdict: Verdict) -> None:
+        """What the quality check said of an attempt that was written before."""
+        columns = {
+            "accepted": verdict["accepted"],
+            "score": verdict["score"],
+            "threshold": verdict["threshold"],
+            "failed": [
+                {"gate": each["gate"], "detail": mask(each["detail"])} for each in verdict["failed"]
+            ],
+        }
+        wanted = (attempts.c.run_id == run_id) & (attempts.c.id == verdict["attempt_id"])
+        with self._writing() as connection:
+            changed = connection.execute(update(attempts).where(wanted).values(columns)).rowcount
+        if not changed:
+            raise self._unknown(f"attempt {verdict['attempt_id']} of run {run_id}")
+
+    def finish(self, run_id: str, answer: Answer) -> None:
+        """A run ended."""
+        columns = {
+            **_profile_columns(answer["profile"], None),
+            "finished": time.time(),
+            "status": answer["status"],
+            "reasons": [mask(reason) for reason in answer["reasons"]],
+            "tier": answer["tier"],
+            "model": answer["model"],
+            "cost": answer["cost"],
+            "all_llm_cost": answer["all_llm_cost"],
+            "all_llm_estimated": answer["all_llm_estimated"],
+            "seconds": answer["seconds"],
+            **_error_columns(answer["error"]),
+        }
+        self._update(run_id, columns)
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """A run's row, with its `attempts` in order; None where there is no such run."""
+        ordered = select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.position)
+        with self.reading() as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+            tries = connection.execute(ordered).mappings().all()
+        return {**_plain(row), "attempts": [_plain(each) for each in tries]} if row else None
+
+    def check(self) -> str:
+        """Write, take it back, and tell in one line how the ledger is (for `tandem doctor`)."""
+        with database.errors(self._url, "written"), self._engine.connect() as connection:
+            trial = {"id": "-doctor-", "started": 0.0, "status": "running", "reasons": []}
+            connection.execute(insert(runs).values(**trial, currency=self.currency))
+            connection.rollback()
+            count = connection.execute(select(func.count()).select_from(runs)).scalar_one()
+        return f"{self.where}: writable, {count} runs"
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with SQLAlchemy expressions over tables.py."""
+        with database.errors(self._url, "read"), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with database.errors(self._url, "written"), self._engine.begin() as connection:
+            yield connection
+
+    def _insert(self, table: Table, row: dict[str, Any]) -> None:
+        """Write `row`, unless it stands there already."""
+        try:
+            with (
+                database.errors(self._url, "written", but=IntegrityError),
+                self._engine.begin() as connection,
+            ):
+                connection.execute(insert(table).values(row))
+        except IntegrityError:
+            key = [column == row[column.name] for column in table.primary_key.columns]
+            with self.reading() as connection:
+                if connection.execute(select(table.c.id).where(*key)).first() is None:
+                    raise self._unknown(f"run {row.get('run_id')}") from None
+
+    def _update(self, run_id: str, columns: Mapping[str, Any]) -> None:
+        with self._writing() as connection:
+            wanted = runs.c.id == run_id
+            changed = connection.execute(update(runs).where(wanted).values(columns)).rowcount
+            if columns.get("sensitivity", "none") not in _KEEPS_TEXT and self._texts != "none":
+                _forget_texts(connection, run_id)
+        if not changed:
+            raise self._unknown(f"run {run_id}")
+
+    def _unknown(self, what: str) -> LedgerError:
+        return LedgerError(
+            f"The ledger {self.where} holds no {what}, so what came of it was not written.",
+            "Start a run before adding to it; was the ledger moved away while it ran?",
+        )
+
+    def _kept(self, run_id: str, request: Request, profile: Profile | None) -> Request | None:
+        """The request where it may be kept: by the setting, and known not to be sensitive."""
+        if profile is None or profile["sensitivity"] not in _KEEPS_TEXT:
+            return None
+        sampled = zlib.crc32(run_id.encode()) / 2**32 < self._sample_share
+        return request if self._texts == "all" or (self._texts == "sampled" and sampled) else None
+
+    def _keeps_texts_of(self, run_id: str) -> bool:
+        with self.reading() as connection:
+            kept = select(runs.c.id).where(runs.c.id == run_id, runs.c.request.is_not(None))
+            return connection.execute(kept).first() is not None
+
+
+def _next_position(run_id: str) -> Any:
+    # In the same statement, so that two threads of a run get two positions.
+    counted = select(func.count()).select_from(attempts).where(attempts.c.run_id == run_id)
+    return counted.scalar_subquery()
+
+
+def _forget_texts(connection: Connection, run_id: str) -> None:
+    connection.execute(update(runs).where(runs.c.id == run_id).values(request=None))
+    connection.execute(update(attempts).where(attempts.c.run_id == run_id).values(output=None))
+
+
+def _profile_columns(profile: Profile | None, decision: Decision | None) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    if profile:
+        keys = ("task", "task_confidence", "complexity", "sensitivity", "latency", "deadline_ms")
+        columns |= {key: profile[key] for key in (*keys, "quality", "tenant")}  # type: ignore[literal-required]
+        spans = ("type", "start", "end", "score", "source")
+        columns["evidence"] = [{key: each[key] for key in spans} for each in profile["evidence"]]  # type: ignore[literal-required]
+        columns["reasons"] = [mask(reason) for reason in profile["reasons"]]
+    if decision:
+        columns |= {
+            "node": decision["node"],
+            "first_tier": decision["tier"],
+            "may_escalate": decision["may_escalate"],
+            "reasons": columns.get("reasons", []) + [mask(each) for each in decision["reasons"]],
+        }
+    return columns
+
+
+def _error_columns(error: ErrorInfo | None) -> dict[str, Any]:
+    # Masked: a server's message may quote the prompt.
+    if error is None:
+        return {"error_code": None, "error_what": None}
+    return {"error_code": error["code"], "error_what": mask(error["what"])}
+
+
+def _plain(row: RowMapping) -> dict[str, Any]:
+    return {str(key): value for key, value in row.items()}

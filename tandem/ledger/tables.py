@@ -1,0 +1,99 @@
+"""The ledger's tables: a row a run, a row an attempt. No column but two may hold request text.
+
+Times are Unix seconds, durations seconds, money in the run's `currency`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION: Final = 1
+"""Raised with every change of the tables; a ledger of another version is not opened."""
+
+metadata: Final = MetaData()
+
+schema: Final = Table(
+    "tandem_schema",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+)
+
+runs: Final = Table(
+    "tandem_runs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("parent_run_id", String(64)),
+    Column("started", Float, nullable=False),
+    Column("finished", Float),
+    Column("status", String(16), nullable=False),
+    Column("tenant", String(255), nullable=False, default=""),
+    Column("task", String(255), nullable=False, default=""),
+    Column("task_confidence", Float),
+    Column("complexity", Float),
+    Column("sensitivity", String(16)),
+    Column("evidence", JSON(none_as_null=True)),
+    Column("latency", String(16)),
+    Column("deadline_ms", Integer),
+    Column("quality", Float),
+    Column("node", String(255), nullable=False, default=""),
+    Column("first_tier", String(8)),
+    Column("may_escalate", Boolean),
+    Column("reasons", JSON, nullable=False),
+    Column("tier", String(8)),
+    Column("model", String(255), nullable=False, default=""),
+    Column("cost", Float),
+    Column("all_llm_cost", Float),
+    Column("all_llm_estimated", Boolean),
+    Column("seconds", Float),
+    Column("error_code", String(64)),
+    Column("error_what", Text),
+    Column("currency", String(16), nullable=False),
+    Column("request", JSON(none_as_null=True)),
+    Index("tandem_runs_started", "started"),
+    Index("tandem_runs_parent", "parent_run_id"),
+)
+"""`status` is running until the run is finished. `tier` and `model` are who answered. `request` is
+the whole Request, and only where the setting ledger.texts keeps it."""
+
+attempts: Final = Table(
+    "tandem_attempts",
+    metadata,
+    # Attempt ids are unique in their run.
+    Column("run_id", String(64), ForeignKey("tandem_runs.id"), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("purpose", String(16), nullable=False, default="answer"),
+    Column("tier", String(8), nullable=False),
+    Column("model", String(255), nullable=False),
+    Column("finish", String(8), nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("signals", JSON, nullable=False),
+    Column("error_code", String(64)),
+    Column("error_what", Text),
+    Column("accepted", Boolean),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("failed", JSON(none_as_null=True)),
+    Column("output", JSON(none_as_null=True)),
+)
+"""`accepted`, `score`, `threshold` and `failed` are the verdict's, empty where there was none.
+`output` is kept only where the run's `request` is."""
