@@ -85,7 +85,7 @@ def _chunks(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
             continue
         data = line.removeprefix("data:").strip()
         if data == "[DONE]":
-            continue  # read to the end, or the connection could not be used again
+            return
         chunk = json.loads(data)
         if "error" in chunk:
             raise CallError("broken", "the server reported an error in mid-answer")

@@ -30,6 +30,9 @@ not start; open: the circuit breaker lets nothing through."""
 _ERROR_BODY_BYTES: Final = 4096
 _KEEP_ALIVE_S: Final = 4.0
 """Below llama.cpp's 5 s, so that a request never meets a connection that is being closed."""
+_END_MARK: Final = b"data: [DONE]"
+_TAIL_BYTES: Final = 64
+_DRAIN_S: Final = 0.25
 _TOO_LONG_MARKS: Final = (
     b"exceed_context_size_error",  # llama.cpp
     b"context_length_exceeded",  # OpenAI
@@ -79,9 +82,7 @@ class Call:
     def watch(self, response: httpx.Response) -> None:
         """Shut `response` down at the deadline, however slowly it drips."""
         self._response = response
-        stream = response.extensions.get("network_stream")
-        sock = stream.get_extra_info("socket") if stream is not None else None
-        if isinstance(sock, socket.socket):
+        if (sock := _socket(response)) is not None:
             self._timer = threading.Timer(max(self.left, 0), _shut_down, [sock])
             self._timer.daemon = True
             self._timer.start()
@@ -145,12 +146,52 @@ class DeadlineTransport(httpx.BaseTransport):
         if response.status_code != httpx.codes.OK:
             call.failure = _status_failure(response)
             raise call.failure
-        call.watch(response)
-        return response
+        answer = httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=_AnswerStream(response),
+            extensions=response.extensions,
+        )
+        call.watch(answer)
+        return answer
 
     def close(self) -> None:
         """Close the connections."""
         self._inner.close()
+
+
+class _AnswerStream(httpx.SyncByteStream):
+    """An answer's bytes. Closed after its end mark, it reads the few that still follow: clients
+    stop at the mark, and a connection that was not read to its end cannot be used again."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self._chunks = response.iter_raw()
+        self._tail = b""
+        self._ended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
+            yield chunk
+        self._ended = True
+
+    def close(self) -> None:
+        """End the answer."""
+        if not self._ended and _END_MARK in self._tail:
+            self._drain()
+        self._response.close()
+
+    def _drain(self) -> None:
+        sock = _socket(self._response)
+        if sock is None:
+            return
+        timer = threading.Timer(_DRAIN_S, _shut_down, [sock])
+        timer.start()
+        with contextlib.suppress(httpx.HTTPError):
+            for _ in self._chunks:
+                pass
+        timer.cancel()
 
 
 def http_client(url: str) -> httpx.Client:
@@ -172,6 +213,12 @@ def _proxy(url: httpx.URL) -> str | None:
     if urllib.request.proxy_bypass(url.host):
         return None
     return urllib.request.getproxies().get(url.scheme)
+
+
+def _socket(response: httpx.Response) -> socket.socket | None:
+    stream = response.extensions.get("network_stream")
+    found = stream.get_extra_info("socket") if stream is not None else None
+    return found if isinstance(found, socket.socket) else None
 
 
 def _shut_down(sock: socket.socket) -> None:
