@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from itertools import product
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -200,30 +201,32 @@ class Settings(_Section):
             for name in names:
                 if name not in self.models:
                     known = ", ".join(sorted(self.models))
-                    raise ValueError(f"{where} names the model {name!r}; known models: {known}")
+                    raise ValueError(f"{where}: no model {name!r}; known models: {known}")
         self._refuse_less_private_stand_ins()
         return self
 
     def _named_models(self) -> dict[str, tuple[str, ...]]:
-        named = {
-            "tiers.slm": (self.tiers.slm.model, *self.tiers.slm.stand_ins),
-            "tiers.llm": (self.tiers.llm.model, *self.tiers.llm.stand_ins),
-        }
-        for task, own in self.tasks.items():
-            named[f"tasks.{task}"] = tuple(name for name in (own.slm, own.llm) if name)
+        named: dict[str, tuple[str, ...]] = {}
+        for tier, chosen in (("slm", self.tiers.slm), ("llm", self.tiers.llm)):
+            named[f"tiers.{tier}.model"] = (chosen.model,)
+            named[f"tiers.{tier}.stand_ins"] = chosen.stand_ins
+            for task, own in self.tasks.items():
+                name = own.slm if tier == "slm" else own.llm
+                named[f"tasks.{task}.{tier}"] = (name,) if name else ()
         return named
 
     def _refuse_less_private_stand_ins(self) -> None:
         if self.privacy.stand_ins_may_be_less_private:
             return
-        for tier in ("slm", "llm"):
-            chain = self.chain(tier)
-            for name in chain[1:]:
-                if self.models[chain[0]].private and not self.models[name].private:
-                    raise ValueError(
-                        f"tiers.{tier}.stand_ins: {name!r} is not private, but {chain[0]!r} is; "
-                        "set privacy.stand_ins_may_be_less_private = true to allow it"
-                    )
+        for tier, task in product(get_args(TierName), ("", *self.tasks)):
+            first, *rest = self.chain(tier, task)
+            public = [name for name in rest if not self.models[name].private]
+            if self.models[first].private and public:
+                where = f"tasks.{task}.{tier}" if task else f"tiers.{tier}.stand_ins"
+                raise ValueError(
+                    f"{where}: {public[0]!r} is not private, but {first!r}, for which it stands "
+                    "in, is; set privacy.stand_ins_may_be_less_private = true to allow it"
+                )
 
     def chain(self, tier: TierName, task: str = "") -> tuple[str, ...]:
         """Model names to try for `tier` (and `task`), in order."""
@@ -294,10 +297,23 @@ def _explain(file: Path, text: str, error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
         keys = [str(part) for part in problem["loc"]]
-        where = f"{file}:{_line_of(text, keys)}" if keys else str(file)
         message = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"{where}: {'.'.join(keys) or 'settings'}: {message}")
+        if not keys:  # a rule between sections, which names its key itself
+            named, _, message = message.partition(": ")
+            keys = named.split(".")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key; known keys: {_known_keys(keys)}"
+        lines.append(f"{file}:{_line_of(text, keys)}: {'.'.join(keys)}: {message}")
     return "; ".join(lines) + "."
+
+
+def _known_keys(keys: list[str]) -> str:
+    """What may stand where the last of `keys` stands."""
+    kind: Any = Settings
+    for key in keys[:-1]:
+        # A table of named tables, such as [models.NAME], has the type of its values second.
+        kind = get_args(kind)[1] if get_args(kind) else kind.model_fields[key].annotation
+    return ", ".join(name for name in kind.model_fields if name != "home")
 
 
 def _line_of(text: str, keys: list[str]) -> int:

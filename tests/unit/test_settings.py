@@ -92,13 +92,27 @@ def test_every_setting_is_explained_where_it_first_stands() -> None:
         (
             "[limits]\nretrys = 3\n",
             2,
-            "limits.retrys: Extra inputs are not permitted",
+            "limits.retrys: unknown key; known keys: text_chars, documents",
         ),
         ("\n\n[limits]\nretries = 'many'\n", 4, "limits.retries: Input should be a valid integer"),
         ("[limits]\nretries = 11\n", 2, "less than or equal to 10"),
         ("[ledger]\ntexts = 'some'\n", 2, "'none', 'sampled' or 'all'"),
         ("[embeddings]\nbackend = 'torch'\n", 2, "'onnx' or 'huggingface'"),
+        ("[tiers.slm]\nmodel = 'fi'\n", 2, "known models: llm-embedded, slm-embedded"),
+        ("[tasks.faq]\nllm = 'gpt'\n", 2, "known models: llm-embedded, slm-embedded"),
+        ("[models.own]\npath = 'a.gguf'\npiority = 1\n", 3, "known keys: backend, model, path"),
+        ("limit = 3\n", 1, "known keys: cache, models, tiers"),
         ("[models.own]\nbackend = 'embedded'\n", 1, "`model` (a catalogue name) or `path`"),
+        (
+            "[tiers.slm]\nmodel = 'slm-embedded'\nstand_ins = ['llm-embedded']\n",
+            3,
+            "privacy.stand_ins_may_be_less_private",
+        ),
+        (
+            "[tiers.slm]\nmodel = 'llm-embedded'\n[tasks.faq]\nslm = 'slm-embedded'\n",
+            4,
+            "'llm-embedded' is not private, but 'slm-embedded', for which it stands in, is",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_with_its_line_and_what_is_allowed(
