@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from tandem.cli import ask, doctor, index, models, report, run
@@ -50,11 +49,11 @@ def main() -> None:
     except TandemError as error:
         raise SystemExit(told(error)) from None
     except KeyboardInterrupt:
-        click.echo("Stopped. What was finished is kept.", err=True)
+        typer.echo("Stopped. What was finished is kept.", err=True)
         raise SystemExit(130) from None
 
 
 def told(error: TandemError) -> int:
     """Print `error` to stderr; the exit code that tells its kind."""
-    click.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {error}", err=True)
     return EXIT_INVALID if isinstance(error, InvalidRequest) else EXIT_ERROR
