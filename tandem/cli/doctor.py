@@ -48,7 +48,7 @@ def command(
         typer.echo(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
     else:
         for check in checks:
-            typer.echo(f"{'ok ' if check.ok else '!! '} {check.name}: {check.detail}")
+            typer.echo(f"{'ok' if check.ok else '!!'} {check.name}: {check.detail}")
             if check.remedy:
                 typer.echo(f"    -> {check.remedy}")
     if not all(check.ok for check in checks):
