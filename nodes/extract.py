@@ -7,6 +7,7 @@ converted by code; the gates then compare them with the source.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from tandem.errors import InvalidRequest
 from tandem.models.tier import Prompt, TierCall
 from tandem.nodes.extract_schema import checked, for_generation
 from tandem.nodes.extract_values import typed, written
+from tandem.nodes.ready_examples import READY_EXAMPLES
 from tandem.nodes.ready_schemas import READY_SCHEMAS
 from tandem.nodes.task import Prepared
 from tandem.quality.field_signals import field_signals, parse_object
@@ -43,6 +45,8 @@ FIELDS: Final = "Fields:"
 AGAIN: Final = (
     "A first answer to this was wrong. Check these fields with special care against the document: "
 )
+_LAYOUT: Final = re.compile(r" {4,}")
+"""Wide gaps of a page's layout cost tokens; three spaces still tell columns apart."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,13 @@ class Extract:
             "source": source,
             "messages": [
                 Message(role="system", content=_instructions(schema)),
-                *_turns(request.get("examples", []), generation),
+                *_turns(_examples_of(request), generation),
             ],
         }
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
         """One constrained call; see Task.attempt."""
-        return self._ask(prepared, tier, prepared["source"])
+        return self._ask(prepared, tier)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
         """The gates: truncated, schema, empty, grounded, totals, second_view."""
@@ -115,9 +119,10 @@ class Extract:
         tier: TierCall,
     ) -> Attempt:
         """The whole answer again, on `tier`, told which fields failed; see Task.repair."""
-        return self._ask(prepared, tier, prepared["source"] + _hint(verdict))
+        return self._ask(prepared, tier, _hint(verdict))
 
-    def _ask(self, prepared: Prepared, tier: TierCall, document: str) -> Attempt:
+    def _ask(self, prepared: Prepared, tier: TierCall, hint: str = "") -> Attempt:
+        document = _LAYOUT.sub("   ", prepared["source"]) + hint
         completion = tier.complete(
             Prompt(
                 messages=[*prepared["messages"], Message(role="user", content=document)],
@@ -148,6 +153,13 @@ def _schema_of(request: Request) -> Any:
             "There is no ready schema of the given name.", f"Ready schemas: {names}."
         )
     return READY_SCHEMAS[wanted]
+
+
+def _examples_of(request: Request) -> list[Example]:
+    """The caller's examples, or the ready schema's own ones."""
+    wanted = request.get("output_schema")
+    ready = READY_EXAMPLES.get(wanted, ()) if isinstance(wanted, str) else ()
+    return request.get("examples") or list(ready)
 
 
 def _instructions(schema: Mapping[str, Any]) -> str:

@@ -25,11 +25,11 @@ _RATE_NAME: Final = re.compile(r"rate|percent|pct|share|ratio|margin", re.IGNORE
 def typed(value: Any, schema: Mapping[str, Any], source: str) -> Any:
     """What the model wrote, as the caller's schema asks for it.
 
-    Nulls and empty strings of optional fields are dropped, numbers become numbers, dates of
-    `format: date` ISO dates, currencies of `format: currency` ISO codes (never one that the
-    source does not name: small models always know one). What cannot be converted
-    stays as it is, so that the schema gate sees it. `source` decides between readings
-    ("1.234", "03/04/2019").
+    Nulls and empty strings are dropped, as is a zero that the source does not hold (models write
+    it for "none"). Numbers become numbers, dates of `format: date` ISO dates, currencies of
+    `format: currency` ISO codes (never one that the source does not name: small models always
+    know one). What cannot be converted stays as it is, so that the schema gate sees it. `source`
+    decides between readings ("1.234", "03/04/2019").
     """
     return _Converter(source).convert(value, schema, "")
 
@@ -41,6 +41,7 @@ class _Converter:
         self._source = source
         self._mark = decimal_mark(source)
         self._day_first = is_day_first(source)
+        self._holds_zero = any(0 in found.readings for found in find_numbers(source))
 
     def convert(self, value: Any, schema: Mapping[str, Any], name: str) -> Any:
         if isinstance(value, dict):
@@ -62,6 +63,8 @@ class _Converter:
             return value
         if kinds & {"number", "integer"}:
             number = self._number(value, kinds, name)
+            if number == 0 and not self._holds_zero:
+                return None
             return value if number is None else number
         if "date" in formats:
             found = parse_date(value, day_first=self._day_first)

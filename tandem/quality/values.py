@@ -25,7 +25,7 @@ CURRENCY_SIGNS: Final[dict[str, tuple[str, ...]]] = {
     "MYR": ("rm", "ringgit"),
     "JPY": ("¥", "円", "yen"),
     "CNY": ("¥", "元", "rmb", "yuan"),
-    "CHF": ("fr", "sfr", "francs"),
+    "CHF": ("sfr", "francs"),
     "PLN": ("zł", "zl"),
     "SEK": ("kr",),
     "NOK": ("kr",),
@@ -40,7 +40,7 @@ CURRENCY_SIGNS: Final[dict[str, tuple[str, ...]]] = {
     "TRY": ("₺", "tl"),
     "ILS": ("₪",),
     "THB": ("฿", "baht"),
-    "ZAR": ("r",),
+    "ZAR": ("rand",),
 }
 """Signs and words that stand for an ISO 4217 code, casefolded; where several codes share a sign,
 the first listed is its plain reading."""
@@ -52,7 +52,7 @@ _CODES: Final[dict[str, str]] = {
 }
 _ANY_SIGN: Final = "|".join(re.escape(sign) for sign in sorted(_CODES, key=len, reverse=True))
 _BESIDE_NUMBER: Final = re.compile(
-    rf"(?<![^\W\d_])({_ANY_SIGN})\.?\s?[-\u2212]?\d|\d\s?({_ANY_SIGN})(?![^\W\d_])"
+    rf"(?<![^\W\d_])({_ANY_SIGN})(?:\.?\s?[-\u2212]?\d|\))|\d\s?({_ANY_SIGN})(?![^\W\d_])"
 )
 
 _SCALES: Final = {
@@ -97,16 +97,26 @@ def find_numbers(text: str) -> list[FoundNumber]:
 def _found(pattern: re.Pattern[str], text: str) -> Iterator[FoundNumber]:
     for match in pattern.finditer(text):
         readings = number_readings(match["digits"])
+        if not readings:
+            yield from _pieces(match["digits"], match.start("digits"))
+            continue
         after = (match["after"] or "").strip().casefold()
         if after in _SCALES:
             readings |= {reading * _SCALES[after] for reading in readings}
         yield FoundNumber(match.start("digits"), match.end("digits"), readings, after == "%")
 
 
+def _pieces(digits: str, start: int) -> Iterator[FoundNumber]:
+    """The parts of digits that are no well-formed number ("25.12.2018"), each on its own."""
+    for piece in re.finditer(r"\d+", digits):
+        at = start + piece.start()
+        yield FoundNumber(at, at + len(piece[0]), frozenset({Decimal(piece[0])}), percent=False)
+
+
 def number_readings(digits: str) -> frozenset[Decimal]:
     """All readings of one written number without sign or currency ("1.234,56", "1 234", "1.234").
 
-    Digits that are no well-formed number ("25.12.2018") are read piece by piece.
+    Empty where the digits are no well-formed number ("25.12.2018").
     """
     plain = _GROUP_JOINTS.sub("", digits)
     marks = re.findall(r"[.,]", plain)
@@ -121,7 +131,7 @@ def number_readings(digits: str) -> frozenset[Decimal]:
         return frozenset({_decimal(*pieces), *thousands})
     if len(set(marks)) == 1 and all(len(piece) == 3 for piece in pieces[1:]):
         return frozenset({Decimal("".join(pieces))})
-    return frozenset(Decimal(piece) for piece in pieces if piece)
+    return frozenset()
 
 
 def _decimal(whole: str, fraction: str) -> Decimal:
@@ -160,12 +170,9 @@ def parse_number(text: str, mark: DecimalMark | None = None) -> Decimal | None:
 
 def _choose(digits: str, mark: DecimalMark) -> Decimal | None:
     readings = number_readings(digits)
-    if len(readings) == 1:
-        return next(iter(readings))
-    marks = set(re.findall(r"[.,]", digits))
-    if len(readings) > 2 or len(re.findall(r"[.,]", digits)) > 1:
+    if not readings:
         return None
-    return min(readings) if mark in marks else max(readings)
+    return min(readings) if mark in digits else max(readings)
 
 
 def currency_code(text: str) -> str | None:
@@ -184,7 +191,7 @@ def names_currency(text: str, code: str) -> bool:
 
 
 def named_currency(text: str) -> str | None:
-    """The one currency whose code or sign stands beside numbers in `text`; None: none or several.
+    """The one currency whose code or sign stands beside numbers, or in brackets; else None.
 
     A sign that several currencies share counts as the first that CURRENCY_SIGNS lists.
     """

@@ -15,6 +15,7 @@ from tandem.errors import DocumentError, InvalidRequest, ModelUnavailable
 from tandem.nodes.extract import Extract
 from tandem.nodes.extract_schema import checked, for_generation
 from tandem.nodes.extract_values import typed, written
+from tandem.nodes.ready_examples import READY_EXAMPLES
 from tandem.nodes.ready_schemas import READY_SCHEMAS
 from tandem.nodes.task import Prepared, Task
 from tandem.quality.grounding import branches
@@ -87,16 +88,27 @@ def test_values_are_copied_by_the_model_and_converted_by_code() -> None:
 
 
 def rendered_prompt() -> str:
-    output = {"company": "KIOSK", "date": "2020-05-01", "total": 3.5}
-    example = {"text": "KIOSK\nTOTAL 3,50\n1 May 2020", "output": output}
     tier = FakeTierCall([json.dumps(COPIED)])
-    TASK.attempt(prepared(examples=[example]), tier)
+    TASK.attempt(prepared(), tier)
     turns = [f"[{turn['role']}]\n{turn['content']}" for turn in tier.prompts[0].messages]
     return "\n".join([*turns, "[schema]", json.dumps(tier.prompts[0].schema, indent=1), ""])
 
 
 def test_the_prompt_is_the_stored_one() -> None:
     assert rendered_prompt() == (SNAPSHOTS / "extract_receipt.txt").read_text(encoding="utf-8")
+
+
+def test_the_caller_s_examples_take_the_ready_one_s_place() -> None:
+    output = {"company": "KIOSK", "date": "2020-05-01", "total": 3.5}
+    example = {"text": "KIOSK\nTOTAL 3,50\n1 May 2020", "output": output}
+    assert prepared(examples=[example])["messages"][1:] == [
+        {"role": "user", "content": example["text"]},
+        {
+            "role": "assistant",
+            "content": '{"company":"KIOSK","address":null,"date":"1 May 2020","currency":null,'
+            '"tax":null,"total":"3,50"}',
+        },
+    ]
 
 
 def test_documents_are_read_and_follow_the_text() -> None:
@@ -202,6 +214,15 @@ def test_a_pydantic_schema_becomes_a_tight_one() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(READY_SCHEMAS))
+def test_ready_examples_pass_their_own_gates(name: str) -> None:
+    for example in READY_EXAMPLES[name]:
+        ready = prepared(text=example["text"], output_schema=name, examples=[example])
+        answer = ready["messages"][-1]["content"]
+        Draft202012Validator(ready["generation_schema"]).validate(json.loads(answer))
+        assert gates(answer, ready) == []
+
+
+@pytest.mark.parametrize("name", sorted(READY_SCHEMAS))
 def test_ready_schemas_are_valid_and_bounded(name: str) -> None:
     schema = for_generation(checked(READY_SCHEMAS[name]))
     Draft202012Validator.check_schema(schema)
@@ -271,6 +292,11 @@ def test_repair_asks_again_and_names_the_refused_fields() -> None:
 def test_a_failing_model_is_raised() -> None:
     with pytest.raises(ModelUnavailable):
         TASK.attempt(prepared(), FakeTierCall([ModelUnavailable("The SLM is down.")]))
+
+
+def test_a_zero_that_the_source_does_not_hold_means_none() -> None:
+    assert typed({"tax": "0.00"}, READY_SCHEMAS["receipt"], "TOTAL 5.00") == {}
+    assert typed({"tax": "0.00"}, READY_SCHEMAS["receipt"], "TAX 0.00") == {"tax": 0.0}
 
 
 def test_the_document_decides_between_readings() -> None:
