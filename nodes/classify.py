@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from langgraph.runtime import Runtime
-from tandem.privacy.assess import assess
 
 from tandem.errors import EgressBlocked, ModelError, TandemError
 from tandem.nodes.binding import bind, context_of
 from tandem.nodes.state import Context, State
 from tandem.nodes.task import Task
-from tandem.records import Attempt, Decision, Profile, Request, TierName
+from tandem.privacy.assess import assess
+from tandem.records import Attempt, Profile, Request, TierName
 from tandem.routing.policy import LlmAccess, decide
 from tandem.routing.reading import feasible_tasks, read_task
 from tandem.routing.validation import validate
@@ -34,13 +34,13 @@ class Classify:
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         update = self._fresh(runtime)
+        self._start(state, update)
         try:
             request = validate(state.get("request"), self.services.settings.limits, self.tasks)
             request = self._documents_read(request)
             update |= self._profiled(request, update, runtime)
         except TandemError as error:
             update |= {"error": error.info(), "next": "record"}
-        self._note(state, update)
         return update
 
     def _fresh(self, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -70,6 +70,7 @@ class Classify:
         task = self.tasks[profile["task"]]
         own = self.services.settings.tasks.get(task.name)
         decision = decide(profile, task.node, (own and own.first_tier) or task.first_tier, access)
+        self.services.ledger.profiled(fresh["run_id"], profile, decision, request)
         return {
             "request": request,
             "profile": profile,
@@ -130,6 +131,7 @@ class Classify:
             tiers.append("llm")
         for tier in tiers:
             attempt = self._read_on(tier, state, feasible, runtime)
+            self.services.ledger.add_attempt(state["run_id"], attempt)
             attempts.append(attempt)
             if attempt["error"] is None:
                 task, confidence = (
@@ -155,14 +157,11 @@ class Classify:
             return call.attempt(None, error=error.info())
         return call.attempt({"task": task}, signals={"label_probability": confidence})
 
-    def _note(self, state: State, update: dict[str, Any]) -> None:
-        ledger, run_id = self.services.ledger, update["run_id"]
-        profile: Profile | None = update.get("profile")
-        decision: Decision | None = update.get("decision")
-        request = update.get("request") or state.get("request") or {}
-        ledger.start(run_id, request, profile, decision, parent_run_id=update["parent_run_id"])
-        for attempt in update["attempts"]:
-            ledger.add_attempt(run_id, attempt)
+    def _start(self, state: State, fresh: dict[str, Any]) -> None:
+        request = state.get("request")
+        declared: Request = request if isinstance(request, dict) else {"text": ""}
+        parent = fresh["parent_run_id"] or None
+        self.services.ledger.start(fresh["run_id"], declared, parent_run_id=parent)
 
 
 def _name_task(profile: Profile, task: str, confidence: float, why: str) -> None:

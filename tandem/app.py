@@ -6,17 +6,19 @@ import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NotRequired, TypeVar, cast
 
+from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from tandem.errors import TandemError, from_info
 from tandem.graphs.hybrid import build
 from tandem.models.cancel import Cancellation
-from tandem.nodes.state import Context
+from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
 from tandem.privacy.assess import assess
 from tandem.privacy.tracing import traced
@@ -76,8 +78,8 @@ class Tandem:
             look at `answer["status"]`.
         """
         made, context, config = self._made(request, fields)
-        with traced(self._sensitivity(made)):
-            result = self.graph.invoke({"request": made}, config, context=context)
+        with self._traced(made):
+            result = self.graph.invoke(Input(request=made), config, context=context)
         return _raised(cast("Answer", result["answer"]))
 
     def stream(self, request: str | Request, **fields: Any) -> Iterator[Event]:
@@ -86,11 +88,17 @@ class Tandem:
         Tokens of an answer that may still be rejected come only with
         `context=Context(stream_unverified=True)`; else the accepted text comes as one token.
         """
+        # In a context of its own: what is set for the run must not show to the caller in between.
+        own, events = contextvars.copy_context(), self._stream(request, fields)
+        while (event := own.run(next, events, None)) is not None:
+            yield event
+
+    def _stream(self, request: str | Request, fields: dict[str, Any]) -> Iterator[Event]:
         made, context, config = self._made(request, fields)
-        modes: list[Any] = ["updates", "custom"]
-        with traced(self._sensitivity(made)):
+        modes: Sequence[Literal[updates, custom]] = ("updates", "custom")
+        with self._traced(made):
             for mode, chunk in self.graph.stream(
-                {"request": made}, config, context=context, stream_mode=modes
+                Input(request=made), config, context=context, stream_mode=modes
             ):
                 yield from _events(mode, chunk)
 
@@ -139,12 +147,12 @@ class Tandem:
 
     def _made(
         self, request: str | Request, fields: dict[str, Any]
-    ) -> tuple[Request, Context, dict[str, Any]]:
+    ) -> tuple[Request, Context, RunnableConfig]:
         context = fields.pop("context", None) or Context()
         thread = fields.pop("thread_id", None)
-        configurable = {"configurable": {"thread_id": thread}} if thread else {}
-        limit = self.services.settings.limits.recursion
-        config = {"recursion_limit": limit, **configurable}
+        config: RunnableConfig = {"recursion_limit": self.services.settings.limits.recursion}
+        if thread:
+            config["configurable"] = {"thread_id": thread}
         given: dict[str, Any] = {"text": request} if isinstance(request, str) else dict(request)
         given |= fields
         if files := given.pop("files", ()):
@@ -155,17 +163,24 @@ class Tandem:
             given["output_schema"] = schema.model_json_schema()
         return cast("Request", given), context, config
 
-    def _sensitivity(self, request: Request) -> Sensitivity:
+    def _traced(self, request: Request) -> AbstractContextManager[None]:
         """Looked at before the graph starts: LangGraph traces its input before any node runs."""
-        try:
-            return assess(request)[0]
-        except Exception:
-            return "secret"
+        return traced(assessed(request), self.services.settings.privacy.public_may_see)
+
+
+def assessed(request: Any) -> Sensitivity:
+    """The sensitivity of what may not be a valid request yet."""
+    try:
+        return assess(request).sensitivity
+    except Exception:
+        # Whatever is wrong with the request, classify tells; unread it counts as secret.
+        return "secret"
 
 
 def _events(mode: str, chunk: Any) -> Iterator[Event]:
     if mode == "updates":
-        yield from ({"event": "node", "node": node} for node in chunk)
+        for node in chunk:
+            yield {"event": "node", "node": node}
     elif "token" in chunk:
         yield {"event": "token", "text": chunk["token"], "verified": False}
     elif answer := chunk.get("answer"):

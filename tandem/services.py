@@ -66,7 +66,7 @@ class Services:
     def ledger(self) -> Ledger:
         """The ledger; opened on first use."""
         with self._lock:
-            return self.__dict__.get("ledger") or Ledger(self.settings.ledger_url)
+            return self.__dict__.get("ledger") or Ledger.from_settings(self.settings)
 
     @cached_property
     def embeddings(self) -> Embeddings:
