@@ -1,7 +1,7 @@
 """Whether a prompt fits into a context window, told before the call.
 
-An estimate without the model's own tokenizer; the server has the last word (its refusal is told as
-PromptTooLong too).
+An estimate without the model's own tokenizer, so only what clearly cannot fit is refused here. The
+server has the last word, and its refusal is told as PromptTooLong too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from tandem.models.tier import Prompt
 
 _PIECES: Final = re.compile(r"[A-Za-z]+|\d|\n+|[^\sA-Za-z\d]")
 _LETTERS_A_TOKEN: Final = 6
+_MOST_OVER: Final = 1.5
+"""How far an estimate may be too high: 0.84 to 1.49 times the true count was seen on receipts,
+contracts, JSON and chat, with Qwen2.5's tokenizer (80 texts)."""
 _TOKENS_A_MESSAGE: Final = 5
 """Role and turn marks of a chat template."""
 
@@ -30,7 +33,7 @@ def estimate_tokens(text: str) -> int:
 def check_window(
     prompt: Prompt, context: int, model: str, tools: tuple[Mapping[str, Any], ...] = ()
 ) -> None:
-    """Refuse a prompt that, with its answer, cannot fit into `context` tokens.
+    """Refuse a prompt that, with its answer, clearly cannot fit into `context` tokens.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def check_window(
     if sum(len(text.encode()) for text in texts) <= room:
         return
     needed = sum(map(estimate_tokens, texts))
-    if needed > room:
+    if needed > room * _MOST_OVER:
         raise too_long(model, context, f"about {needed} tokens and {prompt.max_tokens} to answer")
 
 

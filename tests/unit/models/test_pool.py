@@ -168,7 +168,7 @@ def test_a_broken_answer_that_nobody_heard_is_asked_again(house: House, good: Lo
 
 def test_a_prompt_that_cannot_fit_is_not_sent(house: House, good: Loopback) -> None:
     tier = house.bind({"a": {"url": good.url, "context": 512}})
-    long: list[Message] = [{"role": "user", "content": "word " * 600}]
+    long: list[Message] = [{"role": "user", "content": "word " * 900}]
     with pytest.raises(PromptTooLong, match="512 tokens"):
         tier.complete(Prompt(long, 60))
     assert good.seen == []
