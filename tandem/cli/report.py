@@ -53,9 +53,9 @@ def started_since(since: str, now: datetime) -> datetime:
     ------
     InvalidRequest: it is neither.
     """
-    if span := _SPAN.fullmatch(since):
-        return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
     try:
+        if span := _SPAN.fullmatch(since):
+            return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
         return datetime.fromisoformat(since).astimezone()
     except (ValueError, OverflowError, OSError):
         raise InvalidRequest(

@@ -144,10 +144,12 @@ def _forget_in_child(engine: Engine) -> None:
 
 
 def _prepare(engine: Engine, url: URL) -> None:
+    version = None
     if inspect(engine).has_table(tables.schema.name):
         with engine.connect() as connection:
             version = _version(connection)
-    else:
+    if version is None:
+        # New, or another process is making it just now.
         version = _created(engine)
     if version != tables.SCHEMA_VERSION:
         age = "an older" if (version or 0) < tables.SCHEMA_VERSION else "a newer"
@@ -159,7 +161,7 @@ def _prepare(engine: Engine, url: URL) -> None:
 
 
 def _created(engine: Engine) -> int | None:
-    """Make the tables and return the version; another process may be doing the same."""
+    """Make what is missing and return the version; harmless where several processes do it."""
     with engine.begin() as connection:
         for table in tables.metadata.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))

@@ -13,7 +13,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
-from sqlalchemy import RowMapping, Table, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Insert,
+    RowMapping,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -27,6 +37,20 @@ from tandem.settings import Settings
 Texts = Literal["none", "sampled", "all"]
 _KEEPS_TEXT: Final = frozenset({"none", "internal"})
 """Sensitivities whose texts may be kept at all."""
+
+# Statements are built once; values go in as parameters, so that SQLAlchemy's own work stays small.
+_OF_RUN: Final[BindParameter[Any]] = bindparam("of_run")
+# The position is counted in the same statement, so that two threads of a run get two positions.
+_INSERT_ATTEMPT: Final = insert(attempts).values(
+    position=select(func.count())
+    .select_from(attempts)
+    .where(attempts.c.run_id == _OF_RUN)
+    .scalar_subquery()
+)
+_UPDATE_ATTEMPT: Final = update(attempts).where(
+    attempts.c.run_id == _OF_RUN, attempts.c.id == bindparam("of_attempt")
+)
+_UPDATE_RUN: Final = update(runs).where(runs.c.id == _OF_RUN)
 
 
 class Ledger:
@@ -95,7 +119,7 @@ class Ledger:
             **_profile_columns(profile, decision),
             "request": self._kept(run_id, request, profile),
         }
-        self._insert(runs, row)
+        self._insert(runs, row, insert(runs))
 
     def profiled(
         self, run_id: str, profile: Profile, decision: Decision, request: Request | None = None
@@ -113,7 +137,7 @@ class Ledger:
         row = {
             "run_id": run_id,
             "id": attempt["id"],
-            "position": _next_position(run_id),
+            "of_run": run_id,
             "purpose": attempt["purpose"],
             "tier": attempt["tier"],
             "model": attempt["model"],
@@ -128,7 +152,7 @@ class Ledger:
         }
         if self._texts != "none" and self._keeps_texts_of(run_id):
             row["output"] = attempt["output"]
-        self._insert(attempts, row)
+        self._insert(attempts, row, _INSERT_ATTEMPT)
 
     def add_verdict(self, run_id: str, verdict: Verdict) -> None:
         """What the quality check said of an attempt that was written before."""
@@ -140,9 +164,9 @@ class Ledger:
                 {"gate": each["gate"], "detail": mask(each["detail"])} for each in verdict["failed"]
             ],
         }
-        wanted = (attempts.c.run_id == run_id) & (attempts.c.id == verdict["attempt_id"])
+        wanted = {"of_run": run_id, "of_attempt": verdict["attempt_id"]}
         with self._writing() as connection:
-            changed = connection.execute(update(attempts).where(wanted).values(columns)).rowcount
+            changed = connection.execute(_UPDATE_ATTEMPT, {**columns, **wanted}).rowcount
         if not changed:
             raise self._unknown(f"attempt {verdict['attempt_id']} of run {run_id}")
 
@@ -195,14 +219,14 @@ class Ledger:
         with database.errors(self._url, "written"), self._engine.begin() as connection:
             yield connection
 
-    def _insert(self, table: Table, row: dict[str, Any]) -> None:
+    def _insert(self, table: Table, row: dict[str, Any], statement: Insert) -> None:
         """Write `row`, unless it stands there already."""
         try:
             with (
                 database.errors(self._url, "written", but=IntegrityError),
                 self._engine.begin() as connection,
             ):
-                connection.execute(insert(table).values(row))
+                connection.execute(statement, row)
         except IntegrityError:
             key = [column == row[column.name] for column in table.primary_key.columns]
             with self.reading() as connection:
@@ -211,8 +235,7 @@ class Ledger:
 
     def _update(self, run_id: str, columns: Mapping[str, Any]) -> None:
         with self._writing() as connection:
-            wanted = runs.c.id == run_id
-            changed = connection.execute(update(runs).where(wanted).values(columns)).rowcount
+            changed = connection.execute(_UPDATE_RUN, {**columns, "of_run": run_id}).rowcount
             if columns.get("sensitivity", "none") not in _KEEPS_TEXT and self._texts != "none":
                 _forget_texts(connection, run_id)
         if not changed:
@@ -235,12 +258,6 @@ class Ledger:
         with self.reading() as connection:
             kept = select(runs.c.id).where(runs.c.id == run_id, runs.c.request.is_not(None))
             return connection.execute(kept).first() is not None
-
-
-def _next_position(run_id: str) -> Any:
-    # In the same statement, so that two threads of a run get two positions.
-    counted = select(func.count()).select_from(attempts).where(attempts.c.run_id == run_id)
-    return counted.scalar_subquery()
 
 
 def _forget_texts(connection: Connection, run_id: str) -> None:
