@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tandem.knowledge.build import build_index
+from tandem.knowledge.build import BuildReport, build_index
 from tandem.knowledge.chunks import Chunk
 from tandem.knowledge.index import Hit, KnowledgeIndex
 from tandem.models.embeddings import OnnxMiniLM
@@ -125,12 +125,12 @@ def speed(index_dir: Path, folder: Path, models: Path, questions: list[str], len
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("questions", type=Path)
     parser.add_argument("--foreign", type=Path)
     parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--chunk-words", type=int, default=180)
+    parser.add_argument("--chunk-words", type=int, default=120)
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--speed", action="store_true")
@@ -143,9 +143,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, index_dir = Path(scratch, "pages"), Path(scratch, "index")
         shutil.copytree(args.folder, folder)
-        build = lambda: build_index(  # noqa: E731
-            folder, index_dir, embeddings, Limits(), chunk_words=args.chunk_words
-        )
+
+        def build() -> BuildReport:
+            return build_index(
+                folder, index_dir, embeddings, Limits(), chunk_words=args.chunk_words
+            )
+
         cold = build()
         print(f"built {cold.pages} pages, {cold.chunks} chunks in {cold.seconds:.1f} s")
         touched = folder / rows[0]["source"]

