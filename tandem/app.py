@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NotRequired, TypeVar, cast
+from typing import Any, Literal, NotRequired, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
@@ -95,7 +95,7 @@ class Tandem:
 
     def _stream(self, request: str | Request, fields: dict[str, Any]) -> Iterator[Event]:
         made, context, config = self._made(request, fields)
-        modes: Sequence[Literal[updates, custom]] = ("updates", "custom")
+        modes: Sequence[Literal["updates", "custom"]] = ("updates", "custom")
         with self._traced(made):
             for mode, chunk in self.graph.stream(
                 Input(request=made), config, context=context, stream_mode=modes
