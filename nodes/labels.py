@@ -1,0 +1,171 @@
+"""What label tasks share: one constrained call over the caller's own labels, with probabilities.
+
+Labels are put as words, never as letters (a small model answers "A" whatever the question).
+Examples go in as past chat turns, where they help; inside the message they do not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tandem.errors import InvalidRequest
+from tandem.models.tier import Completion, Prompt, TierCall
+from tandem.nodes.task import Prepared
+from tandem.nodes.texts import Read, full_text, head_and_tail, tokens_at_most
+from tandem.quality.labels import enough_margin, label_in_set, label_signals
+from tandem.records import (
+    Attempt,
+    Example,
+    GateFailure,
+    Message,
+    Profile,
+    Request,
+    TierName,
+    Verdict,
+)
+
+LABEL_TOKENS: Final = 32
+"""More than any label needs; the labels end the answer, not this."""
+
+
+def text_only(document: Mapping[str, Any]) -> str:
+    """The document's own `text`: what a task can read that was given no document reader."""
+    text = document.get("text")
+    if not isinstance(text, str):
+        raise InvalidRequest(
+            f"The document {document.get('name', '')!r} has no text.", "Give its text."
+        )
+    return text
+
+
+@dataclass(frozen=True)
+class LabelTask:
+    """A task whose output is `{"label": str, "probabilities": {label: float}}`.
+
+    Parameters
+    ----------
+    instruction: the system message; `{labels}` stands for the list of labels.
+    default_labels: used where the request gives none; empty: the request must.
+    min_margin: least lead of the chosen label's probability over the second, 0 to 1, for an answer
+        that a tier above could better; the LLM's own label passes with any margin.
+    max_text_tokens: longer texts are cut to their head and tail.
+    """
+
+    name: str = ""
+    node: str = ""
+    instruction: str = "{labels}"
+    default_labels: tuple[str, ...] = ()
+    min_margin: float = 0.5
+    max_labels: int = 200
+    max_text_tokens: int = 2000
+    read: Read = text_only
+    first_tier: TierName = "slm"
+
+    def prepare(self, request: Request, profile: Profile) -> Prepared:  # noqa: ARG002
+        """Text, labels and examples. Raises InvalidRequest on a label set of no use."""
+        labels = self._labels(request)
+        return {
+            "text": full_text(request, self.read),
+            "labels": labels,
+            "examples": [_turns(example, labels) for example in request.get("examples", [])],
+        }
+
+    def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
+        """One call; the answer is one of the labels."""
+        spoken = speakable(prepared["labels"])
+        completion = tier.complete(self._prompt(prepared, spoken, tier.context_tokens))
+        probabilities = _probabilities(completion, spoken)
+        label = _chosen(completion, spoken, probabilities)
+        output = {"label": label, "probabilities": probabilities} if label is not None else None
+        return tier.attempt(output, signals=label_signals(probabilities))
+
+    def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
+        """Gates label_in_set and margin."""
+        output = attempt["output"]
+        label = output.get("label") if isinstance(output, dict) else None
+        failed = label_in_set(label, prepared["labels"])
+        if failed or attempt["tier"] == "llm":
+            return failed
+        return enough_margin(attempt["signals"], self.min_margin)
+
+    def repair(
+        self,
+        prepared: Prepared,
+        rejected: Attempt,  # noqa: ARG002
+        verdict: Verdict,  # noqa: ARG002
+        tier: TierCall,
+    ) -> Attempt:
+        """Again, on `tier`: a label has no parts to keep."""
+        return self.attempt(prepared, tier)
+
+    def _labels(self, request: Request) -> list[str]:
+        labels = list(request.get("labels") or self.default_labels)
+        duplicates = [label for label, count in Counter(labels).items() if count > 1]
+        problem = ""
+        if len(labels) < 2:
+            problem = f"{self.name} needs at least two labels, and {len(labels)} came."
+        elif len(labels) > self.max_labels:
+            problem = f"{len(labels)} labels are more than the {self.max_labels} allowed."
+        elif any(not label.strip() for label in labels):
+            problem = "A label is empty."
+        elif duplicates:
+            problem = f"A label is given more than once: {', '.join(map(repr, duplicates))}."
+        if problem:
+            raise InvalidRequest(problem, "Give different labels, each a word or a few.")
+        return labels
+
+    def _prompt(self, prepared: Prepared, spoken: Mapping[str, str], context: int) -> Prompt:
+        instruction = self.instruction.replace(
+            "{labels}", "\n".join(f"- {word}" for word in spoken)
+        )
+        words = {label: word for word, label in spoken.items()}
+        turns: list[Message] = [{"role": "system", "content": instruction}]
+        for example in prepared["examples"]:
+            text = head_and_tail(example["text"], self.max_text_tokens // 8)
+            turns.append({"role": "user", "content": text})
+            turns.append({"role": "assistant", "content": words[example["label"]]})
+        used = sum(tokens_at_most(turn["content"]) + 8 for turn in turns) + LABEL_TOKENS
+        text = head_and_tail(prepared["text"], min(self.max_text_tokens, context - used - 64))
+        turns.append({"role": "user", "content": text})
+        return Prompt(messages=turns, max_tokens=LABEL_TOKENS, choices=list(spoken))
+
+
+def speakable(labels: Sequence[str]) -> dict[str, str]:
+    """From what the model reads and writes to the caller's label: "card arrival" for
+    "card_arrival". The labels stay as they are where two would become the same."""
+    spoken = {" ".join(label.replace("_", " ").split()): label for label in labels}
+    return spoken if len(spoken) == len(labels) else {label: label for label in labels}
+
+
+def _turns(example: Example, labels: Sequence[str]) -> dict[str, str]:
+    """An example's text and label. Raises InvalidRequest where its label is not in the set."""
+    output = example["output"]
+    label = output.get("label") if isinstance(output, dict) else output
+    if not isinstance(label, str) or label not in labels:
+        raise InvalidRequest(
+            "An example has a label that is not among the labels.",
+            "Give each example's `output` one of the labels.",
+        )
+    return {"text": example["text"], "label": label}
+
+
+def _probabilities(completion: Completion, spoken: Mapping[str, str]) -> dict[str, float]:
+    """By label; empty where the server sends no log-probabilities."""
+    if not completion.tokens:
+        return {}
+    found = completion.choice_probabilities(list(spoken))
+    return {label: found[word] for word, label in spoken.items()}
+
+
+def _chosen(
+    completion: Completion, spoken: Mapping[str, str], probabilities: Mapping[str, float]
+) -> str | None:
+    """The likeliest label, of equals the one that the model wrote; that one, too, where no
+    probabilities are known."""
+    written = spoken.get(completion.text.strip())
+    if probabilities:
+        return max(probabilities, key=lambda label: (probabilities[label], label == written))
+    return written
