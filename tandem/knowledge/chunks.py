@@ -10,9 +10,9 @@ from typing import Final, Literal, NamedTuple
 
 from typing_extensions import TypedDict
 
+from tandem.knowledge.pdf import PAGE_BREAK
+
 PageKind = Literal["markdown", "text"]
-PAGE_BREAK: Final = "\f"
-"""Stands between the pages of a PDF; no chunk crosses it."""
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?=\w[\w-]*:)(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.S | re.M)
 _TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*$", re.M)
@@ -69,9 +69,9 @@ class Span(NamedTuple):
 def chunk_page(source: str, page: str, kind: PageKind, chunk_words: int) -> list[Chunk]:
     """The chunks of a page, of `chunk_words` words at most, in their order.
 
-    No chunk crosses a heading; paragraphs and lines stay whole where they fit. Heading lines (in
-    `heading`, unless nothing stands below them), front matter and white space between chunks are
-    all that no chunk holds.
+    No chunk crosses a heading or a PDF's page; paragraphs and lists stay whole where they fit.
+    Heading lines (they stand in `heading`, or in a chunk where nothing is below them), front
+    matter and white space between chunks are all that no chunk holds.
     """
     sections = _markdown_sections(source, page) if kind == "markdown" else _pages(source, page)
     chunks: list[Chunk] = []

@@ -88,7 +88,7 @@ def pdf_text(name: str, data: bytes, *, layout: bool, all_pages: bool) -> str:
         except pypdfium2.PdfiumError as error:
             raise _cannot_open(name, getattr(error, "err_code", 0)) from error
         try:
-            return "\n".join(_all_pages(name, document, layout, all_pages)).strip()
+            return f"\n{PAGE_BREAK}\n".join(_all_pages(name, document, layout, all_pages))
         except pypdfium2.PdfiumError as error:
             raise _damaged(name) from error
         finally:
@@ -127,7 +127,7 @@ def _all_pages(
         )
     if scans:
         log.warning("%s: %d of %d pages have no text layer", name, len(scans), len(texts))
-    return f"\n{PAGE_BREAK}\n".join(texts).split("\n")
+    return texts
 
 
 def _has_picture(page: pypdfium2.PdfPage) -> bool:

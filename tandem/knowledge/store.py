@@ -89,7 +89,10 @@ def save(index_dir: Path, snapshot: Snapshot) -> None:
     import faiss
 
     partial = index_dir / "vectors.partial"
-    faiss.write_index(snapshot.vectors, str(partial))
+    try:
+        faiss.write_index(snapshot.vectors, str(partial))
+    except RuntimeError as error:  # what FAISS makes of an error of the file system
+        raise OSError(f"{partial.name} cannot be written") from error
     digest = _sum(partial)
     vectors = f"vectors-{digest[:16]}.faiss"
     partial.replace(index_dir / vectors)

@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,18 @@ def test_a_label_and_its_value_stand_on_one_line() -> None:
 
 def test_pages_are_parted() -> None:
     assert read_document(by_value(pdf("first", "second")), LIMITS) == "first\n\f\nsecond"
+
+
+def test_empty_pages_keep_their_place_and_first_lines_their_indent() -> None:
+    assert read_document(by_value(pdf("", "second")), LIMITS) == "\n\f\nsecond"
+    made = FPDF()
+    made.set_font("Helvetica", size=12)
+    made.add_page()
+    made.text(100, 20, "right")
+    made.text(10, 30, "left")
+    first, second = read_document(by_value(bytes(made.output())), LIMITS).splitlines()
+    assert (first.lstrip(), second) == ("right", "left")
+    assert first.startswith("    ")
 
 
 def test_reading_order_for_prose() -> None:

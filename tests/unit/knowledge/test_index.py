@@ -222,6 +222,12 @@ def test_an_index_dir_that_is_a_file(folder: Path, tmp_path: Path) -> None:
         make(folder, tmp_path / "file")
 
 
+def test_vectors_that_cannot_be_written(folder: Path, index_dir: Path) -> None:
+    (index_dir / "vectors.partial").mkdir(parents=True)
+    with pytest.raises(KnowledgeError, match="cannot be written"):
+        make(folder, index_dir)
+
+
 def test_a_build_that_breaks_off_leaves_the_old_index(folder: Path, index_dir: Path) -> None:
     make(folder, index_dir)
     (folder / "new.md").write_text("more")
