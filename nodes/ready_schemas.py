@@ -32,6 +32,11 @@ def _record(properties: Schema, required: list[str]) -> Schema:
     }
 
 
+def _address(description: str) -> Schema:
+    """An address holds words: small models give a registration number in its place."""
+    return {**_text(description, 140), "pattern": r"[^\W\d_]{3}[\s\S]*[^\W\d_]{3}"}
+
+
 _CURRENCY: Final[Schema] = {
     "type": "string",
     "format": "currency",
@@ -73,7 +78,7 @@ READY_SCHEMAS: Final[dict[str, Schema]] = {
     "receipt": _record(
         {
             "company": _text("name of the shop or company", 80),
-            "address": _text("address of the shop, without phone numbers", 140),
+            "address": _address("address of the shop, street to town, without phone numbers"),
             "date": _date("date of the purchase, without the time"),
             "currency": _CURRENCY,
             "tax": _amount("amount of tax in money, not the rate"),
@@ -88,7 +93,7 @@ READY_SCHEMAS: Final[dict[str, Schema]] = {
             "delivery_date": _date("date on which to deliver"),
             "buyer": _text("company that orders", 80),
             "supplier": _text("company that is to deliver", 80),
-            "ship_to": _text("address to deliver to", 140),
+            "ship_to": _address("address to deliver to"),
             "currency": _CURRENCY,
             "net": _amount("sum without tax"),
             "tax": _amount("amount of tax in money, not the rate"),
