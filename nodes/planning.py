@@ -30,26 +30,26 @@ PLAN_SYSTEM: Final = (
     "You plan how to answer a request with tools. Answer with JSON: the steps s1, s2, ... in "
     "order, each with a tool and its arguments. Rules:\n"
     "- As few steps as possible; every step must be needed.\n"
-    "- Each search_knowledge step asks for one fact, in a few words; never for a sum or a total.\n"
-    "- Numbers are computed by calculate only, from the request's numbers and from earlier "
-    "results: $s1 is the result of step s1.\n"
+    "- A search asks for one fact, in a few words; never for a sum or a total.\n"
+    "- Numbers are computed by a tool only, from the request's numbers and from earlier results: "
+    "$s1 is the result of step s1.\n"
     "- A date or a count of words never comes from your memory: use a tool.\n"
     "Tools:\n"
 )
 _EXAMPLES: Final[Sequence[tuple[str, dict[str, Any]]]] = (
     (
-        "Request: How many days of study leave are there a year, and how many are that in 4 years "
-        "together with the 2 days for exams?",
+        "Request: How many hours of study leave are there a year, and how many 6-hour days are "
+        "they?",
         {
             "s1": {
                 "tool": "search_knowledge",
-                "arguments": {"query": "days of study leave per year"},
+                "arguments": {"query": "hours of study leave per year"},
             },
-            "s2": {"tool": "calculate", "arguments": {"expression": "$s1 * 4 + 2"}},
+            "s2": {"tool": "calculate", "arguments": {"expression": "$s1 / 6"}},
         },
     ),
     (
-        "Request: What do a locker and a parking permit cost a month, and both together?",
+        "Request: What do a locker and a parking permit cost a month, and both in 4 months?",
         {
             "s1": {
                 "tool": "search_knowledge",
@@ -59,7 +59,7 @@ _EXAMPLES: Final[Sequence[tuple[str, dict[str, Any]]]] = (
                 "tool": "search_knowledge",
                 "arguments": {"query": "price of a parking permit per month"},
             },
-            "s3": {"tool": "calculate", "arguments": {"expression": "$s1 + $s2"}},
+            "s3": {"tool": "calculate", "arguments": {"expression": "($s1 + $s2) * 4"}},
         },
     ),
     (
@@ -75,10 +75,8 @@ _EXAMPLES: Final[Sequence[tuple[str, dict[str, Any]]]] = (
     ),
 )
 _AGAIN: Final = "Write the whole plan again."
-_COMMON: Final = frozenset(
-    str(number) for number in (0, 1, 2, 3, 4, 5, 7, 10, 12, 24, 30, 52, 60, 100, 360, 365, 1000)
-)
-"""Numbers that a plan may bring along: counts, and units of time and of per cent."""
+_COMMON: Final = frozenset(str(number) for number in (1, 7, 12, 24, 52, 60, 100, 365, 1000))
+"""Numbers that a plan may bring along: those between units of time, and those of per cent."""
 
 
 class PlanError(ModelError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.errors import EgressBlocked, ModelError
@@ -54,19 +55,21 @@ def read_value(
 ) -> tuple[dict[str, Any] | None, list[Attempt]]:
     """A typed value `{"value", "unit", "source", "span", "quote"}`, and the attempts it took.
 
-    The readers are asked in order (the SLM, then the LLM) until a value passes the gate; None
-    where none does. `source` is the passage's id, `span` the sentence's offsets in its text.
+    The readers are asked in order (the SLM, then the LLM) until a value passes the gate, which is
+    strict for all but the last; None where none passes. `source` is the passage's id, `span` the
+    sentence's offsets in its text.
     """
     attempts: list[Attempt] = []
     messages = read_messages(question, passages)
+    readers = list(readers)
     for reader in readers:
-        call = reader()
+        call, last = reader(), reader is readers[-1]
         try:
             found = _answered(call, messages)
         except (ModelError, EgressBlocked) as error:
             attempts.append(call.attempt(None, error=error.info()))
             continue
-        grounded = ground(found, question, passages)
+        grounded = ground(found, question, passages, strict=not last)
         attempts.append(call.attempt(grounded))
         if grounded is not None:
             return grounded, attempts
@@ -97,38 +100,53 @@ def _answered(call: TierCall, messages: Sequence[Message]) -> dict[str, Any]:
 
 
 def ground(
-    found: dict[str, Any], question: str, passages: Sequence[Passage]
+    found: dict[str, Any], question: str, passages: Sequence[Passage], strict: bool = False
 ) -> dict[str, Any] | None:
-    """`found` with the sentence that it stands in, or None where it stands nowhere that fits."""
+    """`found` with the sentence that it stands in, or None where it stands nowhere that fits.
+
+    The sentence must share a word with the question; with `strict`, no other sentence with a number
+    may share more (a 0.5B model takes the 4 of "4 hours a pay period" for the 240 asked for).
+    """
     value = found.get("value")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    place = _place(float(value), question, passages)
-    if place is None:
+    places = _places(question, passages)
+    fitting = [place for place in places if stands_in(value, place.unit.text)]
+    best = max(fitting, key=lambda place: place.shared, default=None)
+    if best is None or not best.shared:
         return None
-    passage, unit = place
+    if strict and best.shared < max(place.shared for place in places):
+        return None
     return {
         "value": int(value) if float(value).is_integer() else value,
         "unit": str(found.get("unit", "")),
-        "source": passage["id"],
-        "span": [unit.start, unit.end],
-        "quote": unit.text,
+        "source": best.passage["id"],
+        "span": [best.unit.start, best.unit.end],
+        "quote": best.unit.text,
     }
 
 
-def _place(value: float, question: str, passages: Sequence[Passage]) -> tuple[Passage, Unit] | None:
-    """The sentence with the value that shares most words with the question, and at least one."""
+@dataclass(frozen=True)
+class _Place:
+    passage: Passage
+    unit: Unit
+    shared: int
+    """Words shared with the question; those of the sentence count twice, of the heading once."""
+
+
+def _places(question: str, passages: Sequence[Passage]) -> list[_Place]:
     wanted = content_words(question)
-    best, best_shared = None, 0
-    for passage in passages:
-        heading = content_words(passage["heading"])
-        for unit in units(passage["text"]):
-            if not stands_in(value, unit.text):
-                continue
-            shared = 2 * len(wanted & content_words(unit.text)) + len(wanted & heading)
-            if shared > best_shared:
-                best, best_shared = (passage, unit), shared
-    return best
+    return [
+        _Place(
+            passage,
+            unit,
+            2 * len(wanted & content_words(unit.text))
+            + len(wanted & content_words(passage["heading"])),
+        )
+        for passage in passages
+        for unit in units(passage["text"])
+        if unit.numeric
+    ]
 
 
 def stands_in(value: float, text: str) -> bool:

@@ -18,10 +18,11 @@ from tandem.tools.base import ToolError
 
 MAX_TOKENS: Final = 300
 TEXT_CHARS: Final = 900
-PASSAGE_CHARS: Final = 400
+PASSAGE_CHARS: Final = 300
 RESULT_CHARS: Final = 1500
 PASSAGES: Final = 3
 """So many passages of a search are shown."""
+MAX_CITATIONS: Final = 6
 SYNTHESISE_SYSTEM: Final = (
     "Write the answer to the request from the results of the steps, in one to three sentences. "
     "Use only these results; copy each number exactly; compute nothing. Answer every part of the "
@@ -50,18 +51,31 @@ NO_RESULT: Final = "None of the steps gave a result, so there is no answer: "
 def synthesise(prepared: Mapping[str, Any], llm: TierCall, rejected_for: str = "") -> Attempt:
     """The answer `{"text", "citations"}` (citations are passage ids) as an attempt.
 
-    Where every step failed no model is asked: the output says so, and the gate `no_result` keeps
-    it from being served as an answer. Raises what `TierCall.complete` raises.
+    An answer with a number that no step gave is asked for once more. Where every step failed no
+    model is asked: the output says so, and the gate `no_result` keeps it from being served.
+    Raises what `TierCall.complete` raises.
     """
     steps: Sequence[Step] = prepared["steps"]
     if not any(step["status"] == "done" for step in steps):
         return llm.attempt({"text": NO_RESULT + _failures(steps), "citations": []})
     marks = marked(steps)
     messages = synthesise_messages(prepared, rejected_for)
-    done = llm.complete(
-        Prompt(messages=messages, max_tokens=MAX_TOKENS, schema=answer_schema(marks))
-    )
-    return llm.attempt(_output(done.text, marks))
+    text = _ask(llm, messages, marks)
+    output = _output(text, marks)
+    if output and (wrong := ungrounded_numbers(output["text"], prepared)):
+        text = _ask(llm, [*messages, *_objection(text, wrong)], marks)
+        output = _output(text, marks)
+    return llm.attempt(output)
+
+
+def _ask(llm: TierCall, messages: Sequence[Message], marks: Mapping[str, Passage]) -> str:
+    schema = answer_schema(marks)
+    return llm.complete(Prompt(messages=messages, max_tokens=MAX_TOKENS, schema=schema)).text
+
+
+def _objection(text: str, wrong: Sequence[str]) -> list[Message]:
+    said = f"No result gives {', '.join(wrong)}. Write the answer again, with the results' numbers."
+    return [{"role": "assistant", "content": text}, {"role": "user", "content": said}]
 
 
 def _failures(steps: Sequence[Step]) -> str:
@@ -101,7 +115,11 @@ def answer_schema(marks: Mapping[str, Passage]) -> dict[str, Any]:
     """JSON schema of the answer; only marks that exist can be cited."""
     items: dict[str, Any] = {"type": "array", "maxItems": 0}
     if marks:
-        items = {"type": "array", "maxItems": len(marks), "items": {"enum": list(marks)}}
+        items = {
+            "type": "array",
+            "maxItems": min(len(marks), MAX_CITATIONS),
+            "items": {"enum": list(marks)},
+        }
     return {
         "type": "object",
         "properties": {
@@ -183,12 +201,16 @@ def check_synthesis(prepared: Mapping[str, Any], attempt: Attempt) -> list[GateF
         return failed or [GateFailure(gate="schema", detail="the answer has no text")]
     text = output["text"]
     failed += [*not_empty(text), *not_refusal(text)]
-    failed += _ungrounded(text, str(prepared["request_text"]), steps)
+    if wrong := len(ungrounded_numbers(text, prepared)):
+        failed.append(GateFailure(gate="grounded", detail=f"{wrong} numbers stand in no result"))
     return failed + _uncited(output, steps)
 
 
-def _ungrounded(text: str, request_text: str, steps: Sequence[Step]) -> list[GateFailure]:
-    sources = [request_text, *(_source(step) for step in steps)]
+def ungrounded_numbers(text: str, prepared: Mapping[str, Any]) -> list[str]:
+    """Numbers of `text`, as written, that neither the request nor a step's arguments or result
+    hold. A computed number may be rounded."""
+    steps: Sequence[Step] = prepared["steps"]
+    sources = [str(prepared["request_text"]), *(_source(step) for step in steps)]
     known = {reading for source in sources for reading in _readings(source)}
     computed = [
         Decimal(str(number))
@@ -196,7 +218,7 @@ def _ungrounded(text: str, request_text: str, steps: Sequence[Step]) -> list[Gat
         if step["tool"] == CALCULATE and (number := number_of(step["result"])) is not None
     ]
     return [
-        GateFailure(gate="grounded", detail=f"the number at {found.start} stands in no result")
+        text[found.start : found.end]
         for found in _written(text)
         if not (found.readings & known) and not _rounds_to(found, computed)
     ]
@@ -215,14 +237,12 @@ def _readings(text: str) -> set[Decimal]:
 def _written(text: str) -> list[FoundNumber]:
     """Numbers of an answer, each once: not both 5 and 100 and, across the space, "5 100"."""
     found = find_numbers(text)
-    spans = [(number.start, number.end) for number in found]
     return [
         number
         for number in found
         if not any(
-            number.start <= start and end <= number.end and (start, end) != span
-            for span in [(number.start, number.end)]
-            for start, end in spans
+            other is not number and number.start <= other.start and other.end <= number.end
+            for other in found
         )
     ]
 

@@ -12,25 +12,35 @@ Clock = Callable[[], date]
 MAX_DAYS: Final = 40_000
 
 
-def current_date(today: date, plus_days: float = 0) -> dict[str, str]:
-    """`today` plus so many days (minus, where negative): ISO date and weekday.
+def current_date(today: date, plus_days: int = 0) -> dict[str, Any]:
+    """ISO date and weekday of `today`; with `plus_days`, also of the day that lies so many days
+    ahead (behind, where negative).
 
     Raises
     ------
     ToolArgumentError: the day lies before year 1 or after year 9999.
     """
+    now = {"date": today.isoformat(), "weekday": f"{today:%A}"}
+    if not plus_days:
+        return now
     try:
-        day = today + timedelta(days=round(plus_days))
+        day = today + timedelta(days=plus_days)
     except OverflowError:
         raise ToolArgumentError("current_date: plus_days is too large.") from None
-    return {"date": day.isoformat(), "weekday": f"{day:%A}"}
+    return {
+        "date": day.isoformat(),
+        "weekday": f"{day:%A}",
+        "plus_days": plus_days,
+        "today": now["date"],
+    }
 
 
 def current_date_tool(clock: Clock = date.today) -> Tool:
-    """The tool `current_date(plus_days?)`: its result is `{"date", "weekday"}`."""
+    """The tool `current_date(plus_days?)`: its result is `{"date", "weekday"}`, and with
+    plus_days these of that day, beside `plus_days` and `today`."""
 
-    def run(arguments: Mapping[str, Any]) -> dict[str, str]:
-        return current_date(clock(), arguments.get("plus_days", 0))
+    def run(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return current_date(clock(), int(arguments.get("plus_days", 0)))
 
     return Tool(
         name="current_date",

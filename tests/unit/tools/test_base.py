@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.errors import KnowledgeError, SettingsError
+from tandem.tools.base import Tool, ToolArgumentError, ToolError, call_tool, parameters
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda parts: st.lists(parts) | st.dictionaries(st.text(max_size=5), parts),
+    max_leaves=20,
+)
+
+
+def tool(run: Any, schema: Mapping[str, Any] | None = None) -> Tool:
+    return Tool("echo", "gives back", schema or parameters({"text": {"type": "string"}}), run)
+
+
+def call(run: Any, arguments: Mapping[str, Any] | None = None, **limits: Any) -> Any:
+    chosen = {"seconds": 5.0, "chars": 1000, **limits}
+    return call_tool(tool(run), {"text": "x"} if arguments is None else arguments, **chosen)
+
+
+def test_a_result_comes_back() -> None:
+    assert call(lambda arguments: {"said": arguments["text"]}) == {"said": "x"}
+
+
+@pytest.mark.parametrize("arguments", [{}, {"text": 3}, {"text": "x", "more": "secret words"}])
+def test_arguments_that_break_the_schema_are_refused_unseen(arguments: dict[str, Any]) -> None:
+    ran = threading.Event()
+    with pytest.raises(ToolArgumentError) as caught:
+        call(lambda _: ran.set(), arguments)
+    assert not ran.is_set()
+    assert "secret words" not in str(caught.value)
+
+
+def test_the_refusal_names_the_place_and_the_rule() -> None:
+    with pytest.raises(ToolArgumentError, match=r'echo: text breaks the rule type: "string"'):
+        call(lambda _: None, {"text": 3})
+
+
+def test_a_hanging_tool_is_left_after_its_time() -> None:
+    release = threading.Event()
+    with pytest.raises(ToolError, match="took longer"):
+        call(lambda _: release.wait(5), seconds=0.05)
+    release.set()
+
+
+def test_a_crash_is_a_tool_error_without_its_text() -> None:
+    def crash(_: Mapping[str, Any]) -> Any:
+        raise ValueError("secret words")
+
+    with pytest.raises(ToolError, match=r"echo failed \(ValueError\)") as caught:
+        call(crash)
+    assert "secret words" not in str(caught.value)
+
+
+def test_an_error_of_ours_passes_through() -> None:
+    def missing(_: Mapping[str, Any]) -> Any:
+        raise KnowledgeError("There is no index.")
+
+    with pytest.raises(KnowledgeError):
+        call(missing)
+
+
+@pytest.mark.parametrize("result", [object(), {1, 2}, float("nan")])
+def test_results_must_be_plain_json(result: Any) -> None:
+    with pytest.raises(ToolError, match="not plain JSON"):
+        call(lambda _: result)
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    assert call(lambda _: "a" * 500, chars=100) == "a" * 100 + " [cut]"
+
+
+@given(PLAIN)
+def test_what_fits_is_left_as_it_is(result: Any) -> None:
+    assert call(lambda _: result, chars=1_000_000) == result
+
+
+def test_a_long_list_ends_early() -> None:
+    assert call(lambda _: ["a" * 60, "b" * 60, "c" * 60], chars=100) == [
+        "a" * 60,
+        "b" * 40 + " [cut]",
+    ]
+
+
+def test_a_tool_with_a_broken_schema_is_refused_when_it_is_made() -> None:
+    with pytest.raises(SettingsError, match="echo"):
+        tool(lambda _: None, {"type": "nonsense"})
