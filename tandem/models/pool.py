@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tandem.errors import DeadlineExceeded, InvalidRequest, ModelError, ModelUnavailable
+from tandem.models.attempts import AnsweredCall, CallLog
 from tandem.models.breaker import CircuitBreaker
 from tandem.models.endpoint import Ask, ModelEndpoint, Reply, Servers
 from tandem.models.guarded import Guard
@@ -112,9 +112,7 @@ class BoundTier:
     def __init__(self, tier: ChainTier, context: CallContext) -> None:
         self._tier: Final = tier
         self._context: Final = context
-        self._lock = threading.Lock()
-        self._answered: list[Completion] = []
-        self._seconds = 0.0
+        self._log: Final = CallLog(tier.name, context.purpose)
 
     @property
     def name(self) -> TierName:
@@ -169,32 +167,14 @@ class BoundTier:
         error: ErrorInfo | None = None,
     ) -> Attempt:
         """The Attempt made of all calls so far; only answered calls are counted and charged."""
-        with self._lock:
-            answered, seconds = list(self._answered), self._seconds
-        last = answered[-1] if answered else None
-        return {
-            "id": uuid.uuid4().hex,
-            "purpose": self._context.purpose,
-            "tier": self.name,
-            "model": last.model if last else "",
-            "output": output,
-            "text": last.text if last else "",
-            "finish": last.finish if last and error is None else "error",
-            "usage": _sum_usage(answered),
-            "calls": len(answered),
-            "seconds": seconds,
-            "cost": sum(completion.cost for completion in answered),
-            "signals": dict(signals or {}),
-            "error": error,
-        }
+        return self._log.attempt(output, signals, error)
 
     def _ask(self, ask: Ask) -> tuple[Reply, Completion]:
         started = time.perf_counter()
         try:
             endpoint, reply = self._first_answer(ask)
         finally:
-            with self._lock:
-                self._seconds += time.perf_counter() - started
+            self._log.spend(time.perf_counter() - started)
         raw = reply.raw
         completion = Completion(
             text=raw.text,
@@ -205,8 +185,7 @@ class BoundTier:
             cost=endpoint.tariff.cost(raw.usage, reply.seconds),
             tokens=raw.tokens,
         )
-        with self._lock:
-            self._answered.append(completion)
+        self._log.add(AnsweredCall(raw.text, raw.model, raw.finish, raw.usage, completion.cost))
         return reply, completion
 
     def _first_answer(self, ask: Ask) -> tuple[ModelEndpoint, Reply]:
@@ -230,13 +209,6 @@ def _check_form(prompt: Prompt) -> None:
         raise InvalidRequest("A prompt has both a schema and choices.", "Give one of them.")
     if prompt.choices is not None and (not prompt.choices or not all(prompt.choices)):
         raise InvalidRequest("A prompt's choices are empty.", "Give at least one text.")
-
-
-def _sum_usage(answered: Sequence[Completion]) -> Usage:
-    return {
-        "input_tokens": sum(completion.usage["input_tokens"] for completion in answered),
-        "output_tokens": sum(completion.usage["output_tokens"] for completion in answered),
-    }
 
 
 def _deadline(tier: TierName, endpoint: ModelEndpoint) -> DeadlineExceeded:
