@@ -7,8 +7,10 @@ pooling over the tokens, unit length (https://huggingface.co/sentence-transforme
 from __future__ import annotations
 
 import logging
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -110,8 +112,9 @@ class OnnxMiniLM(Embeddings):
         return vector
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Unit vectors of `texts`, in their order. Raises as `embed_query`."""
-        return [self.embed_query(text) for text in texts]
+        """Unit vectors of `texts`, in their order, a text a core. Raises as `embed_query`."""
+        with ThreadPoolExecutor(min(len(texts), os.cpu_count() or 1) or 1) as pool:
+            return list(pool.map(self.embed_query, texts))
 
     def _vector(self, text: str) -> NDArray[np.float32]:
         found = self._cache.get(text)
