@@ -108,19 +108,26 @@ def supporting(text: str, sources: Sequence[str], least: float = 0.5) -> list[in
     return sorted(set(chosen))
 
 
+def enough_support(
+    text: str, sources: Sequence[str], given: str = "", least: float = 0.7
+) -> list[GateFailure]:
+    """Fails where `sources` hold less than the share `least` of the words of `text`; words of
+    `given` are left out of it."""
+    share = coverage(text, sources, given)
+    if share >= least:
+        return []
+    detail = f"the passages hold {share:.0%} of the words; {least:.0%} are needed"
+    return [GateFailure(gate="support", detail=detail)]
+
+
 def supported(
     text: str, sources: Sequence[str], given: str = "", least: float = 0.7
 ) -> list[GateFailure]:
-    """Fails where `sources` hold less than the share `least` of the words of `text`, or lack one of
-    its numbers or addresses. Words of `given` are left out of the share."""
-    failed = []
+    """Fails where there is no source, too little support (`enough_support`), or a number or an
+    address that no source holds."""
     if not sources:
         return [GateFailure(gate="citation", detail="no passage supports the answer")]
-    share = coverage(text, sources, given)
-    if share < least:
-        detail = f"the passages hold {share:.0%} of the words; {least:.0%} are needed"
-        failed.append(GateFailure(gate="support", detail=detail))
-    return failed + known_figures(text, sources)
+    return enough_support(text, sources, given, least) + known_figures(text, sources)
 
 
 def known_figures(text: str, sources: Iterable[str]) -> list[GateFailure]:

@@ -1,0 +1,107 @@
+"""Task `faq`: a question answered from the knowledge base, with citations, or honestly not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tandem.models.tier import Prompt, TierCall
+from tandem.nodes.citing import Searcher, citations, cited_texts, prompt_messages, retrieve
+from tandem.nodes.rule import rule_attempt
+from tandem.nodes.task import Prepared
+from tandem.quality.signals import token_signals
+from tandem.quality.support import coverage, supported
+from tandem.quality.wording import is_refusal, not_empty, not_truncated
+from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+
+INSTRUCTIONS: Final = (
+    "You answer questions from the passages of a handbook. Quote the sentences of the passages "
+    "that answer the question, word for word where you can, in at most three sentences. Use "
+    "nothing but the passages."
+)
+NOT_FOUND: Final[dict[str, Any]] = {"answer": None, "citations": [], "found": False}
+_MARK: Final = re.compile(r"\s*\[\d{1,2}\]")
+
+
+@dataclass(frozen=True)
+class AnswerFaq:
+    """Output: `{"answer": str | None, "citations": [{"id", "source", "heading"}], "found": bool}`.
+
+    `found` is False, and `answer` None, where no passage is near enough to the question (no model
+    is asked then) or where the LLM, having read the passages, says that they hold no answer. An SLM
+    that says so is not believed: it escalates.
+
+    Parameters
+    ----------
+    searcher: the knowledge base.
+    top_k: passages that are put before the model.
+    min_score: least cosine of the best passage.
+    min_support: least share of the answer's content words that the cited passages hold, 0 to 1.
+    """
+
+    searcher: Searcher
+    top_k: int = 4
+    min_score: float = 0.45
+    min_support: float = 0.7
+    max_tokens: int = 200
+    name: str = "faq"
+    node: str = "answer_faq"
+    first_tier: TierName = "slm"
+
+    def prepare(self, request: Request, profile: Profile) -> Prepared:  # noqa: ARG002
+        """The passages that are nearest to the question."""
+        return retrieve(request, self.searcher, self.top_k, self.min_score)
+
+    def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
+        """One call over the passages; none where there are no passages."""
+        signals = {"cosine": prepared["cosine"]}
+        if not prepared["found"]:
+            return rule_attempt(dict(NOT_FOUND), signals=signals)
+        ask = f"Question: {prepared['question']}"
+        messages = prompt_messages(INSTRUCTIONS, prepared, ask)
+        completion = tier.complete(Prompt(messages=messages, max_tokens=self.max_tokens))
+        answer = _MARK.sub("", completion.text).strip()
+        output = self._output(answer, prepared)
+        signals |= token_signals(completion.tokens)
+        signals["support"] = _support(output, prepared)
+        return tier.attempt(output, signals=signals)
+
+    def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
+        """Gates not_empty, not_truncated, not_refusal, citation, support, numbers, addresses."""
+        output = attempt["output"]
+        if failed := not_empty(output):
+            return failed
+        if not output["found"]:
+            believed = attempt["tier"] in ("rule", "llm")
+            failure = GateFailure(gate="not_refusal", detail="the model declined to answer")
+            return [] if believed else [failure]
+        failed = not_empty(output["answer"]) + not_truncated(attempt)
+        texts, unknown = cited_texts(output["citations"], prepared["passages"])
+        return (
+            failed
+            + unknown
+            + supported(output["answer"], texts, given=prepared["question"], least=self.min_support)
+        )
+
+    def repair(
+        self,
+        prepared: Prepared,
+        rejected: Attempt,  # noqa: ARG002
+        verdict: Verdict,  # noqa: ARG002
+        tier: TierCall,
+    ) -> Attempt:
+        """Again, on `tier`, from the passages alone: a wrong answer in the prompt misleads."""
+        return self.attempt(prepared, tier)
+
+    def _output(self, answer: str, prepared: Prepared) -> dict[str, Any]:
+        if is_refusal(answer):
+            return dict(NOT_FOUND)
+        cited = citations(answer, prepared["passages"])
+        return {"answer": answer, "citations": cited, "found": True}
+
+
+def _support(output: dict[str, Any], prepared: Prepared) -> float:
+    """Share of the answer's words in the cited passages; 0 where nothing is cited."""
+    texts, _ = cited_texts(output["citations"], prepared["passages"])
+    return coverage(output["answer"], texts, prepared["question"]) if texts else 0.0

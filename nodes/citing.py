@@ -1,0 +1,112 @@
+"""What tasks over the knowledge base share: passages into the prompt, citations out of the answer.
+
+Citations are computed, not asked from the model: which passages hold the words and numbers of each
+sentence. A small model cites at random, and says "not found" at the wrong time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from tandem.errors import InvalidRequest
+from tandem.knowledge.index import Hit
+from tandem.nodes.task import Prepared
+from tandem.nodes.texts import earlier_turns
+from tandem.quality.support import supporting
+from tandem.records import GateFailure, Message, Request
+
+Passage = Mapping[str, Any]
+"""{"id", "source", "heading", "text"}."""
+PASSAGE_CHARS: Final = 900
+_LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+
+
+class Searcher(Protocol):
+    """The knowledge base, as far as these tasks need it."""
+
+    def search(self, text: str, k: int) -> list[Hit]:
+        """The `k` chunks that fit `text` best, best first."""
+        ...
+
+
+def retrieve(request: Request, searcher: Searcher, top_k: int, min_score: float) -> Prepared:
+    """`question`, `turns` (earlier ones), `passages`, `cosine` (the best one) and `found`.
+
+    A question that follows others is searched for together with the user's last one. `found` is
+    False where no passage is near enough: the best cosine is below `min_score`.
+
+    Raises
+    ------
+    InvalidRequest: the text is empty.
+    KnowledgeError, ModelFileError: from the searcher.
+    """
+    question = request["text"].strip()
+    if not question:
+        raise InvalidRequest("The request has no text.", "Give the question as `text`.")
+    turns = earlier_turns(request)
+    asked = [turn["content"] for turn in turns if turn["role"] == "user"][-1:]
+    hits = searcher.search("\n".join([*asked, question]), top_k)
+    cosine = max((hit["cosine"] for hit in hits), default=-1.0)
+    return {
+        "question": question,
+        "turns": turns,
+        "passages": [_passage(hit) for hit in hits] if cosine >= min_score else [],
+        "cosine": cosine,
+        "found": cosine >= min_score,
+    }
+
+
+def prompt_messages(instructions: str, prepared: Prepared, ask: str) -> list[Message]:
+    """Instructions, earlier turns, then the passages and `ask`; the fixed part first."""
+    passages = "\n\n".join(
+        f"[{number}] {passage['heading']}\n{shown(passage['text'])}"
+        for number, passage in enumerate(prepared["passages"], start=1)
+    )
+    return [
+        {"role": "system", "content": instructions},
+        *prepared["turns"],
+        {"role": "user", "content": f"Passages:\n{passages}\n\n{ask}"},
+    ]
+
+
+def shown(text: str) -> str:
+    """A passage's text as the model reads it: links by their words, cut at PASSAGE_CHARS."""
+    plain = _LINK.sub(r"\1", text).strip()
+    if len(plain) <= PASSAGE_CHARS:
+        return plain
+    return plain[:PASSAGE_CHARS].rsplit(None, 1)[0] + " ..."
+
+
+def citations(text: str, passages: Sequence[Passage]) -> list[dict[str, str]]:
+    """`{"id", "source", "heading"}` of the passages that support `text`, best-ranked first."""
+    cited = supporting(text, [searchable(passage) for passage in passages])
+    return [{key: passages[at][key] for key in ("id", "source", "heading")} for at in cited]
+
+
+def cited_texts(
+    cited: Sequence[Mapping[str, str]], passages: Sequence[Passage]
+) -> tuple[list[str], list[GateFailure]]:
+    """The texts of the cited passages; a citation of a passage that was not retrieved fails."""
+    by_id = {passage["id"]: searchable(passage) for passage in passages}
+    known = [by_id[citation["id"]] for citation in cited if citation["id"] in by_id]
+    if len(known) < len(cited):
+        failure = GateFailure(gate="citation", detail="a cited passage does not exist")
+        return known, [failure]
+    return known, []
+
+
+def searchable(passage: Passage) -> str:
+    """Heading and text: what an answer may draw on."""
+    return f"{passage['heading']}\n{passage['text']}"
+
+
+def _passage(hit: Hit) -> dict[str, str]:
+    chunk = hit["chunk"]
+    return {
+        "id": chunk["id"],
+        "source": chunk["source"],
+        "heading": chunk["heading"],
+        "text": chunk["text"],
+    }
