@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,18 @@ from tandem.models.registry import Record, Registry, process_of
 from tandem.models.server import Orders
 
 COMMAND: Final = (sys.executable, "-m", "tandem.models.server")
+PASSED_ON: Final = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "OMP_NUM_THREADS",
+    "SYSTEMROOT",
+    "TMPDIR",
+)
+"""What a server inherits of the environment: no key or token of the process that starts it."""
 _log = logging.getLogger(__name__)
 _STOP_S: Final = 5.0
 
@@ -32,6 +45,7 @@ def launch(command: Sequence[str], orders: Orders, registry: Registry) -> subpro
             stdout=out,
             stderr=out,
             cwd=registry.folder,
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             start_new_session=True,
             text=True,
         )
