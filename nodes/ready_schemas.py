@@ -78,7 +78,7 @@ READY_SCHEMAS: Final[dict[str, Schema]] = {
     "receipt": _record(
         {
             "company": _text("name of the shop or company", 80),
-            "address": _address("address of the shop, street to town, without phone numbers"),
+            "address": _address("street and town of the shop, no registration or phone number"),
             "date": _date("date of the purchase, without the time"),
             "currency": _CURRENCY,
             "tax": _amount("amount of tax in money, not the rate"),

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 
 from tandem.quality.dates import find_dates, is_only_date
 from tandem.quality.values import Compact, compact, find_numbers, names_currency, parse_number
@@ -24,6 +24,8 @@ _RATE: Final = re.compile(r"rate|percent|pct|ratio|share|margin", re.IGNORECASE)
 _MONEY: Final = re.compile(
     r"tax|vat|gst|btw|tva|mwst|amount|total|price|net|gross|fee|cost|sum", re.IGNORECASE
 )
+_FORMATS: Final = FormatChecker(formats=("date",))
+"""The one format that values are converted to; the others are notes to the reader."""
 _MAX_PIECES: Final = 6
 _MAX_DETAILS: Final = 8
 
@@ -31,11 +33,12 @@ _MAX_DETAILS: Final = 8
 def schema_gate(output: Any, schema: Schema) -> list[GateFailure]:
     """Gate "schema": the output is valid JSON of the caller's own (inlined) schema.
 
-    `output` None means that the model's text was no JSON.
+    A `format: date` must be an ISO date. `output` None means that the model's text was no JSON.
     """
     if output is None:
         return [GateFailure(gate="schema", detail="the output is no complete JSON")]
-    errors = sorted(Draft202012Validator(schema).iter_errors(output), key=lambda one: one.json_path)
+    validator = Draft202012Validator(schema, format_checker=_FORMATS)
+    errors = sorted(validator.iter_errors(output), key=lambda one: one.json_path)
     return [
         GateFailure(gate="schema", detail=_schema_detail(error.json_path, error))
         for error in errors[:_MAX_DETAILS]

@@ -245,6 +245,7 @@ def test_the_tax_rate_for_the_amount_is_refused() -> None:
         ({"company": "BRIGHT STATIONERS"}, ["grounded"]),
         ({"company": ""}, ["schema"]),
         ({"address": "10450"}, ["schema"]),
+        ({"date": "14 MARKET STREET"}, ["schema"]),
         ({"total": "ten"}, ["schema", "grounded"]),
     ],
 )
