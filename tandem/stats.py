@@ -100,7 +100,7 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     if n == 0:
         return 1.0
     tail = sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1))
-    return min(1.0, tail / 2 ** (n - 1))
+    return min(1.0, tail / (1 << (n - 1)))
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
