@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import Final
-
-from tandem.nodes.answer_faq import AnswerFaq
-from tandem.nodes.draft import Draft
-from tandem.nodes.reason import Reason
-from tandem.nodes.support_reply import SupportReply
+from typing import Any, Final
 
 from tandem.errors import SettingsError
 from tandem.nodes.agent_task import Agent
+from tandem.nodes.answer_faq import AnswerFaq
 from tandem.nodes.classify_document import ClassifyDocument
+from tandem.nodes.draft import Draft
 from tandem.nodes.extract import Extract
+from tandem.nodes.reason import Reason
 from tandem.nodes.sentiment import Sentiment
+from tandem.nodes.support_reply import SupportReply
 from tandem.nodes.task import Task
 from tandem.services import Services
+from tandem.settings import TaskSettings
 
 ENTRY_POINTS: Final = "tandem.tasks"
 """A package registers a task as `name = "package.module:make_task"`; `make_task(services)` gives
 the Task."""
 
+REASON_TASKS: Final = ("reasoning", "longform", "contract_review", "research")
 SLM_NODES: Final = (
     "extract",
     "answer_faq",
@@ -39,7 +41,7 @@ class Tasks(Mapping[str, Task]):
 
     def __init__(self, services: Services, own: Sequence[Task] = ()) -> None:
         self._services = services
-        self.own: Final = tuple(own) or _installed(services)
+        self.own: Final = (*_installed(services), *own)
 
     @cached_property
     def _by_name(self) -> dict[str, Task]:
@@ -62,18 +64,31 @@ class Tasks(Mapping[str, Task]):
 
 def _shipped(services: Services) -> dict[str, Task]:
     settings, read = services.settings, services.document_text
-    knowledge, margins = settings.knowledge, settings.tasks
+    top_k, min_score = settings.knowledge.top_k, settings.knowledge.min_score
     tasks: list[Task] = [
         Extract(read=read),
-        Sentiment(),
-        ClassifyDocument(),
-        AnswerFaq(),
-        SupportReply(),
-        Draft(),
-        *(Reason(name=name) for name in ("reasoning", "longform", "contract_review", "research")),
+        Sentiment(read=read, max_labels=settings.limits.labels),
+        ClassifyDocument(read=read, max_labels=settings.limits.labels),
+        AnswerFaq(services, top_k, min_score),
+        SupportReply(services, top_k, min_score),
+        Draft(read=read),
+        *(Reason(name=name, read=read) for name in REASON_TASKS),
         Agent(),
     ]
-    return {task.name: task for task in tasks}
+    return {task.name: _tuned(task, settings.tasks.get(task.name)) for task in tasks}
+
+
+def _tuned(task: Any, own: TaskSettings | None) -> Task:
+    """`task` with the limits that the settings give it."""
+    known = {field.name for field in fields(task)}
+    given = {key: getattr(own, key) for key in ("max_tokens", "min_margin") if own}
+    wanted = {key: value for key, value in given.items() if value is not None}
+    if unknown := wanted.keys() - known:
+        raise SettingsError(
+            f"tasks.{task.name}.{min(unknown)} does not apply to this task.", "Remove it."
+        )
+    tuned: Task = replace(task, **wanted)
+    return tuned
 
 
 def _installed(services: Services) -> tuple[Task, ...]:

@@ -163,9 +163,16 @@ def _probabilities(completion: Completion, spoken: Mapping[str, str]) -> dict[st
 def _chosen(
     completion: Completion, spoken: Mapping[str, str], probabilities: Mapping[str, float]
 ) -> str | None:
-    """The likeliest label, of equals the one that the model wrote; that one, too, where no
-    probabilities are known."""
-    written = spoken.get(completion.text.strip())
-    if probabilities:
-        return max(probabilities, key=lambda label: (probabilities[label], label == written))
-    return written
+    """The likeliest label, of equals the one that the model wrote. None where it wrote no label of
+    the set: a server that does not constrain its answer must not have one picked for it."""
+    written = _written(completion.text, spoken)
+    if written is None or not probabilities:
+        return written
+    return max(probabilities, key=lambda label: (probabilities[label], label == written))
+
+
+def _written(text: str, spoken: Mapping[str, str]) -> str | None:
+    """The label that `text` names, whatever its case and the marks around it."""
+    folded = {word.casefold(): label for word, label in spoken.items()}
+    exact, plain = text.strip(), text.strip(" \t\n\"'`*.:;!").casefold()
+    return spoken.get(exact) or (folded.get(plain) if len(folded) == len(spoken) else None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, NotRequired, Required, get_args
 
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 Sensitivity = Literal["none", "internal", "personal", "secret"]
@@ -35,6 +36,10 @@ TASKS: Final = SLM_TASKS + LLM_TASKS
 """The tasks that ship with Tandem; an application registers its own beside them."""
 
 
+_NOTHING_ELSE: Final = ConfigDict(extra="forbid")
+
+
+@with_config(_NOTHING_ELSE)
 class Message(TypedDict):
     """An earlier turn of the conversation, or one turn of a prompt."""
 
@@ -42,6 +47,7 @@ class Message(TypedDict):
     content: str
 
 
+@with_config(_NOTHING_ELSE)
 class Document(TypedDict, total=False):
     """A document by value: `text`, or `data` (base64) with its `media_type`."""
 
@@ -51,6 +57,7 @@ class Document(TypedDict, total=False):
     media_type: str
 
 
+@with_config(_NOTHING_ELSE)
 class Example(TypedDict):
     """A labelled example; goes into the prompt as a past chat turn."""
 
@@ -58,6 +65,7 @@ class Example(TypedDict):
     output: Any
 
 
+@with_config(_NOTHING_ELSE)
 class Request(TypedDict, total=False):
     """What the caller asks. Only `text` is required; what is declared wins over the classifier,
     except `sensitivity`, which a declaration can only raise."""
@@ -160,7 +168,7 @@ class Attempt(TypedDict):
 
 
 class GateFailure(TypedDict):
-    """A hard gate that an output did not pass; `detail` holds no request text beyond field names."""
+    """A hard gate that an output did not pass; `detail` names fields, no request text."""
 
     gate: str
     detail: str

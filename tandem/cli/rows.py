@@ -81,7 +81,7 @@ class Output:
 
     def write(self, row_id: str, answer: Answer | None, error: ErrorInfo | None) -> None:
         """Append one row, whole, at once."""
-        told = {key: answer[key] for key in KEPT} if answer else {"status": "failed"}  # type: ignore[literal-required]
+        told = {key: answer[key] for key in KEPT} if answer else {"status": "failed"}
         line = json.dumps({"id": row_id, **told, "error": error}, ensure_ascii=False)
         self._file.write(line + "\n")
         self._file.flush()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tandem.errors import InvalidRequest
 from tandem.records import Request
 from tandem.settings import Limits
 
-_ADAPTER: Final = TypeAdapter(Request, config=ConfigDict(extra="forbid", strict=False))
+_ADAPTER: Final = TypeAdapter(Request)
 
 
 def validate(raw: Any, limits: Limits, tasks: Collection[str]) -> Request:
