@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -322,13 +323,12 @@ def test_a_date_field_without_format_loses_its_time_only() -> None:
     assert typed(copied, schema, "") == {"date": "18-11-18", "note": "18-11-18 13:58"}
 
 
-@settings(max_examples=40)
 @given(
     st.fixed_dictionaries(
         {
             "total": st.integers(0, 10**7).map(lambda cents: cents / 100),
-            "company": st.text("abc DEF", min_size=1, max_size=20).filter(str.strip),
-            "date": st.dates().filter(lambda day: 1970 <= day.year < 2070).map(str),
+            "company": st.text("abcDEF", min_size=1, max_size=20),
+            "date": st.dates(date(1970, 1, 1), date(2069, 12, 31)).map(str),
         }
     )
 )
@@ -337,5 +337,4 @@ def test_an_example_written_for_the_model_reads_back(output: dict[str, Any]) -> 
     source = f"{output['company']} on {output['date']}: total {output['total']:.2f}"
     copied = written(output, for_generation(schema), source)
     Draft202012Validator(for_generation(schema)).validate(copied)
-    expected = {**output, "company": output["company"].strip()}
-    assert typed(copied, schema, source) == expected
+    assert typed(copied, schema, source) == output
