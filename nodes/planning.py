@@ -7,6 +7,7 @@ request alone, before any document is read, so that no document can choose a too
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -77,6 +78,14 @@ _EXAMPLES: Final[Sequence[tuple[str, dict[str, Any]]]] = (
 _AGAIN: Final = "Write the whole plan again."
 _COMMON: Final = frozenset(str(number) for number in (1, 7, 12, 24, 52, 60, 100, 365, 1000))
 """Numbers that a plan may bring along: those between units of time, and those of per cent."""
+
+
+_SPOKEN: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("twice", "double", "half", "both"), "2"),
+    **dict.fromkeys(("thrice", "triple", "third", "thirds"), "3"),
+    **dict.fromkeys(("quarter", "quarters", "quarterly"), "4"),
+}
+"""Words of a request that stand for a factor."""
 
 
 class PlanError(ModelError):
@@ -178,6 +187,7 @@ def _only_known_numbers(step: Step, known: set[str] | frozenset[str]) -> None:
 
 def _numbers(text: str) -> set[str]:
     words = {word for word in content_words(text) if word[0].isdigit()}
+    words |= {_SPOKEN[word] for word in re.findall(r"[a-z]+", text.casefold()) if word in _SPOKEN}
     readings = {
         f"{reading.normalize():f}" for found in find_numbers(text) for reading in found.readings
     }
