@@ -114,7 +114,7 @@ DETECTORS: Final = (
         rx(
             r"\b(?:passport|reisepass|passeport|pasaporte|paspoort|driv(?:er'?s|ing) licen[cs]e)"
             + IS
-            + r"(?P<it>(?=[A-Z\d]*\d{4})[A-Z\d]{6,18})(?!\w)"
+            + r"(?P<it>(?=(?:[A-Z]{0,12}\d){3})[A-Z\d]{6,18})(?!\w)"
         ),
     ),
 )
