@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tandem.cli import ask, doctor, index, models, report, run
+from tandem.cli import eval as eval_command
 from tandem.errors import InvalidRequest, TandemError
 from tandem.settings import load
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command("ask")(ask.command)
 app.command("run")(run.command)
 app.command("report")(report.command)
+app.command("eval")(eval_command.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.app, name="models", help="Fetch, verify and stop the embedded models.")
 app.add_typer(index.app, name="index", help="Build and search the knowledge index.")

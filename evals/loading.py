@@ -1,0 +1,123 @@
+"""From a suite's name to its cases: the rows that come with it, or a full set from a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tandem.errors import InvalidRequest
+from tandem.evals.case import Case, Row, cases_of, digest, read_rows
+from tandem.evals.suite import Part, Suite, load_suite
+
+
+@dataclass
+class Loaded:
+    """The cases of a suite, the suites that they belong to, and what was skipped and why."""
+
+    cases: list[Case] = field(default_factory=list)
+    suites: dict[str, Suite] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+
+def load_cases(name: str, data: Path | None = None, n: int | None = None) -> Loaded:
+    """The first `n` cases (by the hash of their ids) of the suite `name`, or all.
+
+    `data` is a JSON Lines file with the suite's rows, or a folder that holds such a file under
+    the suite's own name for it.
+
+    Raises
+    ------
+    InvalidRequest: a row is wrong; see `cases_of`.
+    SettingsError: see `load_suite`.
+    """
+    suite = load_suite(name)
+    if suite.parts:
+        return _mixture(suite, data, n or suite.rows)
+    loaded = Loaded(suites={suite.name: suite})
+    rows = _rows(suite, data, loaded.notices)
+    cases = cases_of(suite, rows, _files_folder(suite, data)) if rows else []
+    loaded.cases = _usable(suite, cases, loaded.notices)[:n]
+    return loaded
+
+
+def _rows(suite: Suite, data: Path | None, notices: list[str]) -> list[Row]:
+    if data is not None and data.is_file():
+        return [*read_rows(data), *_also(suite, data.parent, notices)]
+    if data is not None and not data.is_dir():
+        raise InvalidRequest(f"{data} does not exist.", "Give --data a file or a folder.")
+    if data is not None and (full := data / suite.full_name).is_file():
+        return [*read_rows(full), *_also(suite, data, notices)]
+    if suite.data:
+        if data is not None:
+            notices.append(f"{suite.name}: no {suite.full_name} in {data}: its own rows are used")
+        return read_rows(suite.home / suite.data)
+    notices.append(
+        f"{suite.name}: skipped: its rows may not be redistributed; give --data a folder that "
+        f"holds {suite.full_name}"
+    )
+    return []
+
+
+def _also(suite: Suite, folder: Path, notices: list[str]) -> list[Row]:
+    rows: list[Row] = []
+    for also in suite.also:
+        path = folder / also.file
+        if not path.is_file():
+            notices.append(f"{suite.name}: {also.count} rows of {also.file} are missing")
+            continue
+        ordered = sorted(read_rows(path), key=lambda row: digest(str(row.data[suite.fields.id])))
+        rows += [
+            Row({**row.data, **also.expected}, row.file, row.line) for row in ordered[: also.count]
+        ]
+    return rows
+
+
+def _files_folder(suite: Suite, data: Path | None) -> Path | None:
+    if data is not None and data.is_dir() and suite.files:
+        inner = data / Path(suite.files).name
+        return inner if inner.is_dir() else data
+    return suite.home / suite.files if suite.files else None
+
+
+def _usable(suite: Suite, cases: list[Case], notices: list[str]) -> list[Case]:
+    """Without rows whose files are not there, and without rows that the examples give away."""
+    shown = {example["text"] for example in suite.request.get("examples", [])}
+    told = [case for case in cases if case["request"]["text"] in shown]
+    absent = [case for case in cases if not all(Path(file).is_file() for file in case["files"])]
+    if told:
+        notices.append(f"{suite.name}: {len(told)} rows left out: the prompt's examples show them")
+    if absent:
+        listed = ", ".join(case["id"] for case in absent)
+        notices.append(
+            f"{suite.name}: {len(absent)} rows skipped, their files are missing: {listed}"
+        )
+    return [case for case in cases if case not in told and case not in absent]
+
+
+def _mixture(suite: Suite, data: Path | None, n: int) -> Loaded:
+    loaded = Loaded()
+    pools: dict[str, list[Case]] = {}
+    for part in suite.parts:
+        found = load_cases(part.suite, data)
+        loaded.notices += found.notices
+        if found.cases:
+            pools[part.suite] = found.cases
+            loaded.suites |= found.suites
+    counts = _counts([part for part in suite.parts if part.suite in pools], n)
+    for name, count in counts.items():
+        if count > len(pools[name]):
+            loaded.notices.append(f"{name}: {len(pools[name])} rows in place of {count}")
+        loaded.cases += pools[name][:count]
+    loaded.cases.sort(key=lambda case: digest(case["suite"], case["id"]))
+    return loaded
+
+
+def _counts(parts: list[Part], n: int) -> dict[str, int]:
+    """`n` shared out by the parts' shares, largest remainders first."""
+    total = sum(part.share for part in parts)
+    exact = {part.suite: n * part.share / total for part in parts}
+    counts = {name: int(share) for name, share in exact.items()}
+    by_rest = sorted(exact, key=lambda name: counts[name] - exact[name])
+    for name in by_rest[: n - sum(counts.values())]:
+        counts[name] += 1
+    return counts

@@ -1,0 +1,247 @@
+"""Policies: each makes a Result of a Case.
+
+`tandem` is the real graph; `slm_only` and `llm_only` are the task itself on one tier, whose raw
+output counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from tandem.app import assessed
+from tandem.errors import SettingsError
+from tandem.evals.cache import AnswerCache
+from tandem.evals.case import Case, digest
+from tandem.evals.evaluators.tool_calls import tool_name
+from tandem.evals.outcomes import gate_text, of_answer, of_attempt, timed
+from tandem.evals.result import Result
+from tandem.evals.services import EvalServices, unguarded
+from tandem.evals.tool_schemas import json_schema_tools
+from tandem.graphs.tasks import Tasks
+from tandem.models.tier import CallContext, TierCall
+from tandem.nodes.run_task import attempted
+from tandem.nodes.state import Context, Input
+from tandem.nodes.task import Task
+from tandem.privacy.assess import assess
+from tandem.privacy.tracing import traced
+from tandem.records import Answer, Attempt, Document, Profile, Request, TierName
+from tandem.settings import Settings, load
+
+Target = Callable[[Case], Result]
+POLICIES: Final = ("slm_only", "llm_only", "tandem")
+FORMS: Final = "slm_only, llm_only, tandem, random_mix:SHARE, settings:FILE"
+MAX_TOOL_TOKENS: Final = 512
+TOOL_INSTRUCTIONS: Final = (
+    "You choose tools. Call every tool that the user's request needs, once for each thing that is "
+    "asked, with the arguments that the user gives. Where no tool fits the request, choose none."
+)
+_TOOL_TASK: Final = "tool_use"
+
+
+@dataclass
+class Bench:
+    """What the targets of one evaluation share: settings, kept answers, a folder for ledgers."""
+
+    settings: Settings
+    cache: AnswerCache
+    folder: Path
+
+    @cached_property
+    def services(self) -> EvalServices:
+        """Services under the settings as they are."""
+        return EvalServices(self.settings, self.cache, self.folder / "ledger.sqlite")
+
+    @cached_property
+    def baseline(self) -> EvalServices:
+        """Services of `llm_only` on published rows, which may leave."""
+        settings = unguarded(self.settings)
+        return EvalServices(settings, self.cache, self.folder / "ledger.sqlite")
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("services", "baseline"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+
+def make_target(policy: str, bench: Bench, public: Callable[[str], bool]) -> Target:
+    """The target of a policy; `public` tells of a suite whether its rows are published.
+
+    Raises
+    ------
+    SettingsError: there is no such policy, or its settings file is wrong.
+    """
+    kind, _, argument = policy.partition(":")
+    if kind == "settings" and argument:
+        own = EvalServices(load(argument), bench.cache, bench.folder / "ledger.sqlite")
+        return GraphTarget(policy, own)
+    if policy == "tandem":
+        return GraphTarget(policy, bench.services)
+    slm = TierTarget("slm_only", "slm", bench.services, bench.services, public)
+    llm = TierTarget("llm_only", "llm", bench.services, bench.baseline, public)
+    if policy in ("slm_only", "llm_only"):
+        return slm if policy == "slm_only" else llm
+    if kind == "random_mix":
+        return RandomMix(policy, _share(argument), slm, llm)
+    raise SettingsError(f"There is no policy {policy!r}.", f"Policies: {FORMS}.")
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingsError(f"random_mix:{text} has no share from 0 to 1.", "Write random_mix:0.3.")
+    return share
+
+
+def applies(policy: str, case: Case) -> bool:
+    """Whether the policy can do the case: choosing tools alone is no task of the graph."""
+    return case["task"] != _TOOL_TASK or policy.partition(":")[0] not in ("tandem", "settings")
+
+
+class GraphTarget:
+    """The real graph over kept answers."""
+
+    def __init__(self, policy: str, services: EvalServices) -> None:
+        from tandem.graphs.hybrid import build
+
+        self._policy = policy
+        self._services = services
+        self._graph = build(services).compile()
+
+    def __call__(self, case: Case) -> Result:
+        """Run the case. Raises TandemError where it cannot be run at all."""
+        request = _request(case, self._services)
+        self._services.stopwatch.reset()
+        self._services.sent.clear()
+        started = time.perf_counter()
+        answer = self._answer(request)
+        own = time.perf_counter() - started - self._services.stopwatch.seconds
+        result = of_answer(self._policy, case, answer)
+        return timed(result, max(own, 0.0), _leaks(case, self._services))
+
+    def _answer(self, request: Request) -> Answer:
+        settings = self._services.settings
+        config: Any = {"recursion_limit": settings.limits.recursion}
+        with traced(assessed(request), settings.privacy.public_may_see):
+            result = self._graph.invoke(Input(request=request), config, context=Context())
+        answer: Answer = result["answer"]
+        return answer
+
+
+@dataclass(frozen=True)
+class TierTarget:
+    """The case's task on one tier: one attempt, served whatever the gates say of it."""
+
+    policy: str
+    tier: TierName
+    services: EvalServices
+    baseline: EvalServices
+    """In place of `services` where the suite's rows are published."""
+    public: Callable[[str], bool]
+
+    @cached_property
+    def _tasks(self) -> Mapping[str, Task]:
+        return Tasks(self.services)
+
+    def __call__(self, case: Case) -> Result:
+        """Run the case. Raises TandemError where it cannot be run at all."""
+        services = self.baseline if self.public(case["suite"]) else self.services
+        request = _request(case, services)
+        services.stopwatch.reset()
+        services.sent.clear()
+        started = time.perf_counter()
+        profile = _profile(case, request)
+        call = self._bound(services, case["task"], profile)
+        failed: list[str] = []
+        if case["task"] == _TOOL_TASK:
+            attempt = attempted(call, lambda: _choose(case, call))
+        else:
+            attempt, failed = self._attempt(self._tasks[case["task"]], request, profile, call)
+        own = time.perf_counter() - started - services.stopwatch.seconds
+        llm_price = services.tier("llm", case["task"]).price(attempt["usage"])
+        result = of_attempt(self.policy, case, profile, attempt, failed, llm_price)
+        return timed(result, max(own, 0.0), _leaks(case, services))
+
+    def _bound(self, services: EvalServices, task: str, profile: Profile) -> TierCall:
+        deadline = time.time() + services.settings.limits.deadline_s
+        context = CallContext(profile=profile, deadline=deadline, task=task, run_id="evaluation")
+        return services.tier(self.tier, task).bind(context)
+
+    def _attempt(
+        self, task: Task, request: Request, profile: Profile, call: TierCall
+    ) -> tuple[Attempt, list[str]]:
+        prepared = task.prepare(request, profile)
+        attempt = attempted(call, lambda: task.attempt(prepared, call))
+        if attempt["error"]:
+            return attempt, []
+        return attempt, [gate_text(failure) for failure in task.check(prepared, attempt)]
+
+
+@dataclass(frozen=True)
+class RandomMix:
+    """The LLM for a random share of the cases, the SLM for the rest: the line to beat.
+
+    Which cases is decided by a hash of each id, so that it is the same in every run.
+    """
+
+    policy: str
+    share: float
+    slm: Target
+    llm: Target
+
+    def __call__(self, case: Case) -> Result:
+        """Run the case on the tier that its id falls to."""
+        drawn = int(digest("random_mix", case["id"])[:13], 16) / 16**13
+        result = (self.llm if drawn < self.share else self.slm)(case)
+        return {**result, "policy": self.policy}
+
+
+def _request(case: Case, services: EvalServices) -> Request:
+    request = case["request"]
+    if not case["files"]:
+        return request
+    loaded: list[Document] = [services.load_file(path) for path in case["files"]]
+    return {**request, "documents": [*request.get("documents", []), *loaded]}
+
+
+def _profile(case: Case, request: Request) -> Profile:
+    sensitivity, evidence, reasons = assess(request)
+    return {
+        "task": case["task"],
+        "task_confidence": 1.0,
+        "complexity": None,
+        "sensitivity": sensitivity,
+        "evidence": evidence,
+        "latency": request.get("latency", "async"),
+        "deadline_ms": request.get("deadline_ms"),
+        "quality": request.get("quality"),
+        "tenant": request.get("tenant", ""),
+        "reasons": reasons,
+    }
+
+
+def _choose(case: Case, call: TierCall) -> Attempt:
+    tools = json_schema_tools(case.get("tools", []))
+    calls = call.choose_calls(
+        [
+            {"role": "system", "content": TOOL_INSTRUCTIONS},
+            {"role": "user", "content": case["request"]["text"]},
+        ],
+        tools,
+        MAX_TOOL_TOKENS,
+    )
+    chosen = [{"name": tool_name(one.name), "arguments": dict(one.arguments)} for one in calls]
+    return call.attempt({"calls": chosen})
+
+
+def _leaks(case: Case, services: EvalServices) -> int:
+    left = "\n".join(services.sent)
+    return sum(secret in left for secret in case.get("secrets", []))
