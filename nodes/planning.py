@@ -68,10 +68,13 @@ _EXAMPLES: Final[Sequence[tuple[str, dict[str, Any]]]] = (
         {"s1": {"tool": "calculate", "arguments": {"expression": "12% of 450 - 6"}}},
     ),
     (
-        "Request: What is the sentiment of the letter?\nDocuments: d1 (letter.txt)",
+        "Request: How much do the orders come to together?\nDocuments: d1 (a.pdf), d2 (b.pdf)",
         {
             "s1": {"tool": "read_document", "arguments": {"id": "d1"}},
-            "s2": {"tool": "sentiment", "arguments": {"text": "$s1"}},
+            "s2": {"tool": "extraction", "arguments": {"text": "$s1", "fields": ["total"]}},
+            "s3": {"tool": "read_document", "arguments": {"id": "d2"}},
+            "s4": {"tool": "extraction", "arguments": {"text": "$s3", "fields": ["total"]}},
+            "s5": {"tool": "calculate", "arguments": {"expression": "$s2.total + $s4.total"}},
         },
     ),
 )
@@ -151,7 +154,7 @@ class Planner:
                 if needed not in seen:
                     raise PlanError(f"{step['id']} refers to ${needed}, which is not before it.")
             if step["tool"] == CALCULATE:
-                _only_known_numbers(step, known)
+                _check_expression(step, known)
             seen.append(step["id"])
 
 
@@ -174,9 +177,11 @@ def _steps(plan: Any) -> list[Step]:
     return steps
 
 
-def _only_known_numbers(step: Step, known: set[str] | frozenset[str]) -> None:
+def _check_expression(step: Step, known: set[str] | frozenset[str]) -> None:
     """A number that neither the request nor an earlier step gave is the model's invention."""
     expression = REFERENCE.sub(" ", str(step["arguments"].get("expression", "")))
+    if re.search(r"%(?!\s*\d).*/\s*100\b", expression):
+        raise PlanError(f"{step['id']}: a number with % is already divided by 100.")
     unknown = sorted(_numbers(expression) - known)
     if unknown:
         raise PlanError(

@@ -104,8 +104,9 @@ def ground(
 ) -> dict[str, Any] | None:
     """`found` with the sentence that it stands in, or None where it stands nowhere that fits.
 
-    The sentence must share a word with the question; with `strict`, no other sentence with a number
-    may share more (a 0.5B model takes the 4 of "4 hours a pay period" for the 240 asked for).
+    A sentence of a passage that was searched for must share a word with the question; with
+    `strict`, no other sentence with a number may share more (a 0.5B model takes the 4 of "4 hours a
+    pay period" for the 240 asked for).
     """
     value = found.get("value")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -113,7 +114,10 @@ def ground(
     places = _places(question, passages)
     fitting = [place for place in places if stands_in(value, place.unit.text)]
     best = max(fitting, key=lambda place: place.shared, default=None)
-    if best is None or not best.shared:
+    if best is None:
+        return None
+    # A passage that was searched for may be about something else; a document was chosen.
+    if not best.shared and "score" in best.passage:
         return None
     if strict and best.shared < max(place.shared for place in places):
         return None

@@ -223,3 +223,12 @@ def test_units_have_offsets_and_keep_decimals_together() -> None:
     assert [unit.text for unit in units(text)] == ["Rates:", "- 2.5 days.", "Ask."]
     assert all(text[unit.start : unit.end].strip() == unit.text for unit in units(text))
     assert condensed({"text": text}, "days", 60, numeric=True) == "Rates: - 2.5 days."
+
+
+def test_a_number_is_read_out_of_a_document_that_the_plan_chose() -> None:
+    read = Tool("read", "reads", parameters({}), lambda _: {"name": "a.txt", "text": "Total: 120"})
+    steps = [step("s1", "read"), step("s2", "calculate", expression="$s1 * 2")]
+    acting = actor(slm=FakeTierCall([value(120, "EUR")]), tools={"read": read})
+    (found, computed), _ = carry_out(acting, steps)
+    assert found["result"]["quote"] == "Total: 120"
+    assert computed["result"] == 240

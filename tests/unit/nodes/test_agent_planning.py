@@ -60,6 +60,7 @@ def test_a_plan_becomes_steps() -> None:
         ({"s1": {"tool": "calculate"}}, "arguments"),
         (calculation("$s1 + 1"), "refers to .s1"),
         ({"s1": GOOD["s2"], "s2": GOOD["s1"]}, "refers to .s1"),
+        (calculation("(13 * 13%) / 100"), "already divided"),
         (calculation("240 * 13"), "number 240 does not stand in the request"),
         ({f"s{i}": GOOD["s1"] for i in range(1, 8)}, "more than 6"),
     ],
