@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.models.tier import Prompt, TierCall
-from tandem.nodes.citing import Searcher, citations, cited_texts, prompt_messages, retrieve
+from tandem.nodes.citing import (
+    Searcher,
+    citations,
+    cited_texts,
+    plain_answer,
+    prompt_messages,
+    retrieve,
+)
 from tandem.nodes.rule import rule_attempt
 from tandem.nodes.task import Prepared
 from tandem.quality.signals import token_signals
@@ -16,12 +22,10 @@ from tandem.quality.wording import is_refusal, not_empty, not_truncated
 from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
 
 INSTRUCTIONS: Final = (
-    "You answer questions from the passages of a handbook. Quote the sentences of the passages "
-    "that answer the question, word for word where you can, in at most three sentences. Use "
-    "nothing but the passages."
+    "You answer questions from passages. Answer in one to three sentences, taken word for word "
+    "from the passage that answers the question. Add nothing of your own, and leave out titles."
 )
 NOT_FOUND: Final[dict[str, Any]] = {"answer": None, "citations": [], "found": False}
-_MARK: Final = re.compile(r"\s*\[\d{1,2}\]")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class AnswerFaq:
         ask = f"Question: {prepared['question']}"
         messages = prompt_messages(INSTRUCTIONS, prepared, ask)
         completion = tier.complete(Prompt(messages=messages, max_tokens=self.max_tokens))
-        answer = _MARK.sub("", completion.text).strip()
+        answer = plain_answer(completion.text, prepared["passages"])
         output = self._output(answer, prepared)
         signals |= token_signals(completion.tokens)
         signals["support"] = _support(output, prepared)

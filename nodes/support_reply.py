@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.models.tier import Prompt, TierCall
-from tandem.nodes.citing import Searcher, citations, cited_texts, prompt_messages, retrieve
+from tandem.nodes.citing import (
+    Searcher,
+    citations,
+    cited_texts,
+    plain_answer,
+    prompt_messages,
+    retrieve,
+)
 from tandem.nodes.rule import rule_attempt
 from tandem.nodes.task import Prepared
 from tandem.quality.signals import token_signals
@@ -34,7 +41,6 @@ _COURTESY: Final = re.compile(
     r"great question\b|sure\b.{0,20}$|of course\b.{0,20}$)",
     re.IGNORECASE,
 )
-_MARK: Final = re.compile(r"\s*\[\d{1,2}\]")
 _COURTESY_WORDS: Final = 16
 """A "sentence" of courtesy that is longer says something else as well."""
 
@@ -75,7 +81,7 @@ class SupportReply:
         ask = f"Customer's message: {prepared['question']}\n\nYour reply:"
         messages = prompt_messages(INSTRUCTIONS, prepared, ask)
         completion = tier.complete(Prompt(messages=messages, max_tokens=self.max_tokens))
-        output = self._output(_MARK.sub("", completion.text).strip(), prepared)
+        output = self._output(plain_answer(completion.text, prepared["passages"]), prepared)
         return tier.attempt(output, signals=signals | token_signals(completion.tokens))
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:

@@ -33,6 +33,9 @@ _STARTS: Final = (
     rf"{_SORRY}(?:it|(?:this|that|the)(?: \w+)?) (?:is|was) not (?:mentioned|found|"
     rf"provided|specified|given|stated|available) (?:in|by) (?:the|these|any) .*{_SOURCES}",
     r"not (?:found|mentioned|stated|provided|specified) in the\b",
+    r".{0,120}\b(?:is|are|was|were) (?:not|nowhere)(?: \w+ly)? (?:mentioned|found|provided|given|"
+    r"specified|stated|available|included|listed) (?:in|by) (?:the|these|any)(?: \w+)? "
+    rf"{_SOURCES}",
     # German, Dutch
     r"(?:es tut mir leid|tut mir leid|entschuldigung|leider)\b.{0,12}\bich\b.*\bnicht\b",
     r"(?:es tut mir leid|leider)\b.{0,12}\bkann ich\b",
