@@ -8,7 +8,8 @@ from typing import Any, Final
 from tandem.records import Attempt, GateFailure
 
 _FIRST_SENTENCE: Final = re.compile(r"[^.!?\u3002\uff01\uff1f\n]*[.!?\u3002\uff01\uff1f\n]?")
-_LEAD: Final = re.compile(r"^[\s*_#>-]+")
+_PLAIN: Final = str.maketrans({"\u2019": "'", "\u2018": "'", "*": None})
+_LEAD: Final = re.compile(r"^[\s_#>-]+")
 _SORRY: Final = (
     r"(?:(?:(?:i'm|i am|we're|we are) (?:very |so |really |truly )?sorry|(?:my )?apolog(?:ies|ize)|"
     r"i apologi[sz]e|sorry|unfortunately)\b[\s,.;:!]*(?:but |that |,)?\s*)?"
@@ -90,7 +91,7 @@ def is_refusal(text: str) -> bool:
     company's own "we cannot refund after 30 days", is an answer. English, German, Dutch, French,
     Spanish, Italian, Portuguese, Chinese, Japanese.
     """
-    plain = _LEAD.sub("", text.replace("\u2019", "'").replace("\u2018", "'"))
+    plain = _LEAD.sub("", text.translate(_PLAIN))
     found = _FIRST_SENTENCE.match(plain)
     first = found[0].strip() if found else ""
     rest = plain[found.end() :] if found else ""
