@@ -17,7 +17,7 @@ from tandem.nodes.citing import (
 from tandem.nodes.rule import rule_attempt
 from tandem.nodes.task import Prepared
 from tandem.quality.signals import token_signals
-from tandem.quality.support import coverage, supported
+from tandem.quality.support import coverage, known_names, says_something, supported
 from tandem.quality.wording import is_refusal, not_empty, not_truncated
 from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
 
@@ -72,7 +72,8 @@ class AnswerFaq:
         return tier.attempt(output, signals=signals)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
-        """Gates not_empty, not_truncated, not_refusal, citation, support, numbers, addresses."""
+        """Gates not_empty, not_truncated, not_refusal, says_nothing, citation, support, numbers,
+        addresses, names."""
         output = attempt["output"]
         if failed := not_empty(output):
             return failed
@@ -80,12 +81,10 @@ class AnswerFaq:
             believed = attempt["tier"] in ("rule", "llm")
             failure = GateFailure(gate="not_refusal", detail="the model declined to answer")
             return [] if believed else [failure]
-        failed = not_empty(output["answer"]) + not_truncated(attempt)
-        texts, unknown = cited_texts(output["citations"], prepared["passages"])
         return (
-            failed
-            + unknown
-            + supported(output["answer"], texts, given=prepared["question"], least=self.min_support)
+            not_empty(output["answer"])
+            + not_truncated(attempt)
+            + self._groundless(output, prepared)
         )
 
     def repair(
@@ -98,6 +97,14 @@ class AnswerFaq:
         """Again, on `tier`, from the passages alone: a wrong answer in the prompt misleads."""
         return self.attempt(prepared, tier)
 
+    def _groundless(self, output: dict[str, Any], prepared: Prepared) -> list[GateFailure]:
+        """Words of the question count as well: "in Germany" is a claim, whoever said it first."""
+        texts, failed = cited_texts(output["citations"], prepared["passages"])
+        answer = output["answer"]
+        failed += says_something(answer, prepared["question"])
+        failed += supported(answer, texts, least=self.min_support)
+        return failed + (known_names(answer, texts) if texts else [])
+
     def _output(self, answer: str, prepared: Prepared) -> dict[str, Any]:
         if is_refusal(answer):
             return dict(NOT_FOUND)
@@ -108,4 +115,4 @@ class AnswerFaq:
 def _support(output: dict[str, Any], prepared: Prepared) -> float:
     """Share of the answer's words in the cited passages; 0 where nothing is cited."""
     texts, _ = cited_texts(output["citations"], prepared["passages"])
-    return coverage(output["answer"], texts, prepared["question"]) if texts else 0.0
+    return coverage(output["answer"], texts) if texts else 0.0

@@ -135,9 +135,10 @@ class LabelTask:
 
 def speakable(labels: Sequence[str]) -> dict[str, str]:
     """From what the model reads and writes to the caller's label: "card arrival" for
-    "card_arrival". The labels stay as they are where two would become the same."""
+    "card_arrival". The labels stay as they are where two would become the same, or one empty."""
     spoken = {" ".join(label.replace("_", " ").split()): label for label in labels}
-    return spoken if len(spoken) == len(labels) else {label: label for label in labels}
+    usable = len(spoken) == len(labels) and all(spoken)
+    return spoken if usable else {label: label for label in labels}
 
 
 def _turns(example: Example, labels: Sequence[str]) -> dict[str, str]:

@@ -130,6 +130,15 @@ def supported(
     return enough_support(text, sources, given, least) + known_figures(text, sources)
 
 
+def says_something(text: str, question: str) -> list[GateFailure]:
+    """Fails where `text` only says the question again: no word of its own, and most of the
+    question's. (Few words of the question may be an answer: "Is it A or B?" "B.")"""
+    said, asked = content_words(text), content_words(question)
+    if said - asked or len(said) < 0.8 * len(asked) or not said:
+        return []
+    return [GateFailure(gate="says_nothing", detail="the answer only repeats the question")]
+
+
 def known_figures(text: str, sources: Iterable[str]) -> list[GateFailure]:
     """Fails on numbers and addresses (web, mail, channel) that no source holds."""
     held = list(sources)
