@@ -12,7 +12,7 @@ from typing import Any, cast
 from langgraph.graph import StateGraph
 
 from tandem.nodes.state import Context, State
-from tandem.records import SENSITIVITIES, Answer, Request
+from tandem.records import SENSITIVITIES, Answer, Delegated, Request
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,25 @@ class Subtasks:
 
     builder: StateGraph[Any, Any, Any, Any]
 
-    def __call__(self, parent: State, context: Context) -> Callable[[Request], Answer]:
-        """The function that runs a request under `parent`."""
+    def __call__(
+        self, parent: State, context: Context, delegated: list[Delegated]
+    ) -> Callable[[Request], Answer]:
+        """The function that runs a request under `parent` and notes its cost in `delegated`."""
 
         def run(request: Request) -> Answer:
             child = Context(parent_run_id=parent["run_id"], private_only=context.private_only)
-            graph = self._graph
-            result = graph.invoke({"request": _tightened(request, parent)}, context=child)
-            return cast("Answer", result["answer"])
+            result = self._graph.invoke({"request": _tightened(request, parent)}, context=child)
+            answer = cast("Answer", result["answer"])
+            delegated.append(
+                {
+                    "run_id": answer["run_id"],
+                    "task": answer["task"],
+                    "cost": answer["cost"],
+                    "all_llm_cost": answer["all_llm_cost"],
+                    "all_llm_estimated": answer["all_llm_estimated"],
+                }
+            )
+            return answer
 
         return run
 

@@ -17,8 +17,9 @@ class Estimate(NamedTuple):
 
 
 def total_cost(state: State) -> float:
-    """Cost of every answered call of the run, rejected ones included."""
-    return sum(attempt["cost"] for attempt in state["attempts"])
+    """Cost of every answered call of the run and of what it delegated, rejected ones included."""
+    own = sum(attempt["cost"] for attempt in state["attempts"])
+    return own + sum(run["cost"] for run in state["delegated"])
 
 
 def all_llm_cost(state: State, price: Callable[[Usage], float]) -> Estimate:
@@ -28,6 +29,14 @@ def all_llm_cost(state: State, price: Callable[[Usage], float]) -> Estimate:
     count tokens of the same text; tokenizers differ by some per cent). Reading the task is left
     out where the request would not have needed it: with one model there is nothing to route.
     """
+    own = _own_all_llm(state, price)
+    delegated = state["delegated"]
+    cost = own.cost + sum(run["all_llm_cost"] for run in delegated)
+    estimated = own.estimated or any(run["all_llm_estimated"] for run in delegated)
+    return Estimate(cost, estimated)
+
+
+def _own_all_llm(state: State, price: Callable[[Usage], float]) -> Estimate:
     work = [attempt for attempt in state["attempts"] if attempt["purpose"] != "classify"]
     if not work:
         return Estimate(0.0, estimated=False)

@@ -11,6 +11,7 @@ from tandem.nodes.acting import Actor
 from tandem.nodes.agent_tools import Subtasks, agent_tools
 from tandem.nodes.binding import bind, context_of
 from tandem.nodes.state import Context, State
+from tandem.records import Delegated
 from tandem.services import Services
 from tandem.tools.base import Tool
 
@@ -36,7 +37,9 @@ class Act:
         planned = [i for i, step in enumerate(steps) if step["status"] == "planned"]
         if not planned:
             return {"next": "synthesise"}
-        done, attempts = self._actor(state, runtime).carry_out(state["request"], steps, planned[0])
+        delegated: list[Delegated] = []
+        actor = self._actor(state, runtime, delegated)
+        done, attempts = actor.carry_out(state["request"], steps, planned[0])
         steps[planned[0]] = done
         for attempt in attempts:
             self.services.ledger.add_attempt(state["run_id"], attempt)
@@ -44,15 +47,17 @@ class Act:
         return {
             "steps": steps,
             "attempts": [*state["attempts"], *attempts],
+            "delegated": [*state["delegated"], *delegated],
             "next": "act" if planned[1:] else "synthesise",
         }
 
-    def _actor(self, state: State, runtime: Runtime[Context]) -> Actor:
-        run_task = self.subtasks(state, context_of(runtime))
+    def _actor(self, state: State, runtime: Runtime[Context], delegated: list[Delegated]) -> Actor:
+        run_task = self.subtasks(state, context_of(runtime), delegated)
+        tier = state["decision"]["tier"]
         limits = self.services.settings.limits
         return Actor(
             tools=agent_tools(self.services, run_task, self.tools, state["request"]),
-            llm=lambda: bind(self.services, state, runtime, "llm", "act"),
+            llm=lambda: bind(self.services, state, runtime, tier, "act"),
             slm=lambda: bind(self.services, state, runtime, "slm", "act"),
             seconds=limits.tool_seconds,
             chars=limits.tool_chars,

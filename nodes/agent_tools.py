@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from tandem.nodes.state import Context, State
-from tandem.records import Answer, Request
+from tandem.records import Answer, Delegated, Request
 from tandem.services import Services
 from tandem.tools.base import Tool
 from tandem.tools.delegate import RunTask
 from tandem.tools.registry import build_tools
 
-Subtasks = Callable[[State, Context], Callable[[Request], Answer]]
-"""Gives the function that runs a request under a run."""
+Subtasks = Callable[[State, Context, list[Delegated]], Callable[[Request], Answer]]
+"""Gives the function that runs a request under a run and notes in the list what it cost."""
 
 
 def agent_tools(

@@ -55,6 +55,7 @@ class Classify:
             "attempts": [],
             "verdicts": [],
             "steps": [],
+            "delegated": [],
             "error": None,
         }
 

@@ -32,8 +32,8 @@ class Plan:
     tools: tuple[Tool, ...] = ()
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-        """Ask the LLM for the plan."""
-        call = bind(self.services, state, runtime, "llm", "plan")
+        """Ask for the plan."""
+        call = bind(self.services, state, runtime, state["decision"]["tier"], "plan")
         try:
             prepared = dict(Agent().prepare(state["request"], state["profile"]))
             planner = self._planner(state, context_of(runtime))
@@ -49,6 +49,6 @@ class Plan:
         return {**update, "attempts": [*state["attempts"], attempt]}
 
     def _planner(self, state: State, context: Context) -> Planner:
-        run_task = self.subtasks(state, context)
+        run_task = self.subtasks(state, context, [])
         tools = agent_tools(self.services, run_task, self.tools, state["request"])
         return Planner(tools, self.services.settings.limits.agent_steps)

@@ -17,6 +17,7 @@ from tandem.records import (
     Answer,
     Attempt,
     Decision,
+    Delegated,
     ErrorInfo,
     Profile,
     Request,
@@ -53,6 +54,8 @@ class State(TypedDict, total=False):
     attempts: list[Attempt]
     verdicts: list[Verdict]
     steps: list[Step]
+    delegated: list[Delegated]
+    """What the agent's requests to this graph cost."""
     next: str
     """The node that the last node decided on; routers read it."""
     error: ErrorInfo | None
@@ -61,8 +64,10 @@ class State(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Context:
-    """What a caller may set for one run. It may tighten the policy, never loosen it; every field has
-    a default, so that Studio and bare calls work."""
+    """What a caller may set for one run. It may tighten the policy, never loosen it.
+
+    Every field has a default, so that Studio and bare calls work.
+    """
 
     run_id: str = ""
     """Identity of the run in the ledger; empty: a new one."""

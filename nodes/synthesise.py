@@ -22,7 +22,7 @@ class Synthesise:
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         """Write the answer."""
-        call = bind(self.services, state, runtime, "llm", "synthesise")
+        call = bind(self.services, state, runtime, state["decision"]["tier"], "synthesise")
         prepared = {**state["prepared"], "steps": state["steps"]}
         attempt = attempted(call, lambda: Agent().attempt(prepared, call))
         self.services.ledger.add_attempt(state["run_id"], attempt)

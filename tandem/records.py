@@ -195,6 +195,16 @@ class Step(TypedDict):
     error: NotRequired[str]
 
 
+class Delegated(TypedDict):
+    """A request that an agent gave to the graph: a run of its own, paid by the agent's run."""
+
+    run_id: str
+    task: str
+    cost: float
+    all_llm_cost: float
+    all_llm_estimated: bool
+
+
 class Answer(TypedDict):
     """What the caller gets."""
 

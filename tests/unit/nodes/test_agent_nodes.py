@@ -9,11 +9,12 @@ import pytest
 from langgraph.runtime import Runtime
 
 from tandem.errors import ModelUnavailable
+from tandem.nodes.accounting import all_llm_cost, total_cost
 from tandem.nodes.act import Act
 from tandem.nodes.plan import Plan
 from tandem.nodes.state import Context, State
 from tandem.nodes.synthesise import Synthesise
-from tandem.records import Answer, Profile, Request
+from tandem.records import Answer, Decision, Delegated, Profile, Request
 from tests.unit.services import FakeServices
 
 REVIEW = "A slow film, but a lovely end."
@@ -36,9 +37,18 @@ class Ledger:
         self.purposes.append(attempt["purpose"])
 
 
-def subtasks(parent: State, context: Context) -> Any:
+def subtasks(parent: State, context: Context, delegated: list[Delegated]) -> Any:
     def run(request: Request) -> Answer:
         assert request["task"] == "sentiment"
+        delegated.append(
+            {
+                "run_id": "sub",
+                "task": "sentiment",
+                "cost": 0.5,
+                "all_llm_cost": 2.0,
+                "all_llm_estimated": True,
+            }
+        )
         return cast("Answer", {"status": "accepted", "output": {"label": "positive"}})
 
     return run
@@ -55,8 +65,10 @@ def carry_out(tmp_path: Path, *llm: Any) -> tuple[State, list[str], list[Any]]:
         run_id="run",
         deadline=time.time() + 60,
         profile=cast("Profile", {"task": "agent", "sensitivity": "none"}),
+        decision=cast("Decision", {"tier": "llm"}),
         attempts=[],
         steps=[],
+        delegated=[],
     )
     nodes: dict[str, Any] = {
         "plan": Plan(services, subtasks),
@@ -78,6 +90,9 @@ def test_plan_act_synthesise(tmp_path: Path) -> None:
     assert state["attempts"][-1]["output"] == ANSWER
     assert state["prepared"]["steps"] == state["steps"]
     assert purposes == ["plan", "synthesise"]
+    own = sum(attempt["cost"] for attempt in state["attempts"])
+    assert total_cost(state) == pytest.approx(own + 0.5)
+    assert all_llm_cost(state, lambda usage: 1.0) == (pytest.approx(own + 2.0), True)
     assert streamed == [
         {"plan": {"s1": "sentiment", "s2": "count_text", "s3": "calculate"}},
         *({"step": {"id": name, "status": "done"}} for name in ("s1", "s2", "s3")),
@@ -108,3 +123,6 @@ def test_an_llm_that_fails_at_the_end_leaves_the_steps_and_the_error(tmp_path: P
     assert error is not None
     assert error["code"] == "model_unavailable"
     assert purposes == ["plan", "synthesise"]
+    own = sum(attempt["cost"] for attempt in state["attempts"])
+    assert total_cost(state) == pytest.approx(own + 0.5)
+    assert all_llm_cost(state, lambda usage: 1.0) == (pytest.approx(own + 2.0), True)
