@@ -8,10 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tandem.app import Tandem
 from tandem.cli.requests import EXIT_BY_STATUS, schema_of, text_of
 from tandem.errors import TandemError
-from tandem.nodes.state import Context
 from tandem.records import Answer
 from tandem.settings import Settings
 
@@ -30,6 +28,10 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
 ) -> None:
     """Answer one request. Exit code: 0 accepted, 3 to be reviewed, 4 failed, 2 invalid."""
+    # Imported here: LangGraph takes a second that `tandem --help` should not.
+    from tandem.app import Tandem
+    from tandem.nodes.state import Context
+
     settings: Settings = ctx.obj
     given = {
         "task": task,

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from filelock import FileLock, Timeout
 
-from tandem.app import Tandem
 from tandem.cli.live import LiveTable
 from tandem.cli.requests import request_of
 from tandem.cli.rows import Output, Row, read_rows
 from tandem.errors import InvalidRequest, TandemError
 from tandem.records import Answer, ErrorInfo
 from tandem.settings import Settings
+
+if TYPE_CHECKING:
+    from tandem.app import Tandem
 
 EXIT_SOME_FAILED = 4
 
@@ -34,6 +36,9 @@ def command(
 
     A row is {"id", "text", and any field of Request}; `files` are paths from IN's folder on.
     """
+    # Imported here: LangGraph takes a second that `tandem --help` should not.
+    from tandem.app import Tandem
+
     settings: Settings = ctx.obj
     rows = read_rows(source)
     with _alone(output), Output(output, fresh) as out, Tandem(settings) as tandem:
