@@ -36,6 +36,11 @@ SLM_NODES: Final = (
 )
 
 
+MESSAGE_SLACK: Final = 0.05
+"""A customer's message is longer than a question and says more than one thing, so that its cosine
+with the right passage is lower."""
+
+
 class Tasks(Mapping[str, Task]):
     """Tasks by name; the shipped ones are built on first use, since they need the settings."""
 
@@ -70,7 +75,7 @@ def _shipped(services: Services) -> dict[str, Task]:
         Sentiment(read=read, max_labels=settings.limits.labels),
         ClassifyDocument(read=read, max_labels=settings.limits.labels),
         AnswerFaq(services, top_k, min_score),
-        SupportReply(services, top_k, min_score),
+        SupportReply(services, top_k, min_score - MESSAGE_SLACK),
         Draft(read=read),
         *(Reason(name=name, read=read) for name in REASON_TASKS),
         Agent(),

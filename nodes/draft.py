@@ -179,6 +179,8 @@ def _slot_failures(
     if not value:
         return [GateFailure(gate="filled", detail=f"slot {name!r} is empty")]
     if not instruction:
+        if len(value) >= COPIED_CHARS:
+            return [GateFailure(gate="length", detail=f"slot {name!r} was cut at its limit")]
         if stands_in(value, prepared["text"]):
             return []
         return [GateFailure(gate="copied", detail=f"slot {name!r} does not stand in the text")]
