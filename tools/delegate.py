@@ -13,7 +13,7 @@ from tandem.records import SLM_TASKS, Answer, Request
 from tandem.tools.base import Tool, ToolArgumentError, ToolError, parameters
 
 RunTask = Callable[[Request], Answer]
-READY_SCHEMAS: Final = ("invoice", "receipt", "purchase_order", "contact_form")
+READY_SCHEMAS: Final = ("invoice", "invoice_lines", "receipt", "purchase_order", "contact_form")
 DEFAULT_LABELS: Final = ("positive", "negative", "neutral")
 
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 8000}

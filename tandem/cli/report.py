@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from tandem.errors import InvalidRequest
-from tandem.ledger.figures import Quantiles, TaskReport
-from tandem.ledger.report import Report, report
-from tandem.ledger.store import Ledger
 from tandem.settings import Settings
+
+if TYPE_CHECKING:
+    from tandem.ledger.figures import Quantiles, TaskReport
+    from tandem.ledger.report import Report
 
 _SPAN: Final = re.compile(r"(\d{1,6})([mhdw])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -33,6 +34,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show cost, saving, latency, acceptance and escalation by task and tier."""
+    from tandem.ledger.report import report
+    from tandem.ledger.store import Ledger
+
     settings: Settings = ctx.obj
     start = started_since(since, datetime.now().astimezone()) if since else None
     ledger = Ledger.from_settings(settings)

@@ -22,6 +22,7 @@ from filelock import Timeout
 
 from tandem.models.registry import Record, Registry, began
 
+PROMPT_CACHE_MIB: Final = 512
 _WARNINGS: Final = 2
 _POLL_S: Final = 2.0
 
@@ -70,7 +71,9 @@ def serve(record: Record) -> Any:
     for threads in (params.cpuparams, params.cpuparams_batch):
         threads.n_threads = record.threads
         threads.poll = 0  # A waiting thread must sleep: the other tier needs the core.
-    params.cache_ram_mib = 0  # The RAM prompt cache mixes LoRA adapters up.
+    # Keeps the fixed parts of prompts while tasks take turns in a slot. It must be 0 where an
+    # adapter is loaded: it mixes adapters up.
+    params.cache_ram_mib = PROMPT_CACHE_MIB
     params.endpoint_metrics = True
     params.endpoint_slots = False
     params.ui = False

@@ -26,6 +26,11 @@ SUB TOTAL 1.012,40
 GST 6% 60,74
 TOTAL RM 1.073,14
 """
+TAXED = {
+    **READY_SCHEMAS["receipt"],
+    "properties": {**READY_SCHEMAS["receipt"]["properties"], "tax": {"type": "number"}},
+}
+"""A caller's own schema: a receipt with its tax."""
 COPIED = {
     "company": "BRIGHT STATIONERY LTD",
     "address": "14 MARKET STREET, 10450 RIVERTON",
@@ -55,7 +60,7 @@ TASK = Extract(read=read)
 
 
 def prepared(**request: Any) -> Prepared:
-    fields = {"text": RECEIPT, "output_schema": "receipt", **request}
+    fields = {"text": RECEIPT, "output_schema": TAXED, **request}
     return TASK.prepare(cast(Request, fields), NO_PROFILE)
 
 
@@ -84,7 +89,7 @@ def test_values_are_copied_by_the_model_and_converted_by_code() -> None:
 
 def rendered_prompt() -> str:
     tier = FakeTierCall([json.dumps(COPIED)])
-    TASK.attempt(prepared(), tier)
+    TASK.attempt(prepared(output_schema="receipt"), tier)
     turns = [f"[{turn['role']}]\n{turn['content']}" for turn in tier.prompts[0].messages]
     return "\n".join([*turns, "[schema]", json.dumps(tier.prompts[0].schema, indent=1), ""])
 
@@ -96,12 +101,13 @@ def test_the_prompt_is_the_stored_one() -> None:
 def test_the_caller_s_examples_take_the_ready_one_s_place() -> None:
     output = {"company": "KIOSK", "date": "2020-05-01", "total": 3.5}
     example = {"text": "KIOSK\nTOTAL 3,50\n1 May 2020", "output": output}
-    assert prepared(examples=[example])["messages"][1:] == [
+    ready = prepared(output_schema="receipt", examples=[example])
+    assert ready["messages"][1:] == [
         {"role": "user", "content": example["text"]},
         {
             "role": "assistant",
             "content": '{"company":"KIOSK","address":null,"date":"1 May 2020","currency":null,'
-            '"tax":null,"total":"3,50"}',
+            '"total":"3,50"}',
         },
     ]
 
@@ -121,7 +127,7 @@ def test_nothing_to_read_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("schema", [None, "", {}, "bill"])
 def test_a_missing_or_unknown_schema_lists_the_ready_ones(schema: Any) -> None:
-    with pytest.raises(InvalidRequest, match="contact_form, invoice, purchase_order, receipt"):
+    with pytest.raises(InvalidRequest, match="contact_form, invoice, invoice_lines, purchase"):
         prepared(output_schema=schema)
 
 
