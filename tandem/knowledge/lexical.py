@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,8 @@ class Lexicon:
     def __init__(self, texts: Sequence[str]) -> None:
         import bm25s  # type: ignore[import-untyped]
 
+        # On import it sets its logger to DEBUG, past whatever level the application chose.
+        logging.getLogger("bm25s").setLevel(logging.WARNING)
         self._size = len(texts)
         self._model: Any = bm25s.BM25(method="lucene")
         tokens = [terms(text) for text in texts]

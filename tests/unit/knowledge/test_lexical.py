@@ -29,3 +29,9 @@ def test_rare_words_weigh_more() -> None:
 def test_unknown_words_score_zero() -> None:
     assert Lexicon(["a b", "c"]).scores("zzz").tolist() == [0, 0]
     assert Lexicon(["...", "!"]).scores("a").tolist() == [0, 0]
+
+
+def test_building_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.clear()
+    Lexicon(["annual leave"])
+    assert caplog.records == []
