@@ -116,7 +116,7 @@ class KnowledgeSettings(_Section):
     """Markdown, text and PDF files; relative to the settings file."""
     index_dir: str = ".tandem/index"
     chunk_words: int = Field(default=120, ge=20, le=2000)
-    top_k: int = Field(default=4, ge=1, le=50)
+    top_k: int = Field(default=3, ge=1, le=50)
     min_score: float = Field(default=0.45, ge=-1, le=1)
     """Least cosine of the best chunk; below it the answer is "not in the knowledge base"."""
 
