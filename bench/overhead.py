@@ -1,0 +1,162 @@
+"""What Tandem itself costs a request: the graph, the checks and the ledger, with models that take
+no time.
+
+Prints a table of p50 and p95 in milliseconds and, as its last line, JSON. `--start` also measures a
+whole `tandem ask` (servers up) and what of it was the model's time; `--profile` shows where a
+request's time goes.
+
+    python bench/overhead.py [--rounds 200] [--start] [--profile]
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import pstats
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tandem.graphs.hybrid import build
+from tandem.models.attempts import AnsweredCall, CallLog
+from tandem.models.tier import CallContext, Completion, Prompt, Tier, Token, ToolCall
+from tandem.records import Attempt, ErrorInfo, TierName, Usage
+from tandem.services import Services
+from tandem.settings import LedgerSettings, Settings
+
+USAGE: Usage = {"input_tokens": 40, "output_tokens": 4}
+LABELS = ["positive", "negative"]
+RECEIPT = "HARBOUR COFFEE\n14 QUAY STREET\n03/02/2026\nFLAT WHITE 3.80\nTOTAL EUR 3.80"
+FOUND = '{"company":"HARBOUR COFFEE","date":"03/02/2026","address":"14 QUAY STREET","total":"3.80"}'
+REQUESTS: dict[str, dict[str, Any]] = {
+    "sentiment, accepted": {"text": "A fine film.", "task": "sentiment", "labels": LABELS},
+    "sentiment, escalated": {"text": "A sideways film.", "task": "sentiment", "labels": LABELS},
+    "task not declared": {"text": "Write a note that we meet at 3 pm."},
+    "receipt extracted": {"text": RECEIPT, "task": "extraction", "output_schema": "receipt"},
+}
+START = ("ask", "A fine film.", "--task", "sentiment", "--labels", ",".join(LABELS), "--json")
+
+
+@dataclass
+class InstantCall:
+    """A TierCall that answers at once."""
+
+    name: TierName
+    context: CallContext
+    native_tools: bool = False
+    context_tokens: int = 8192
+    log: CallLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = CallLog(self.name, self.context.purpose)
+
+    def complete(self, prompt: Prompt) -> Completion:
+        text = self._answer(prompt)
+        self.log.add(AnsweredCall(text, "instant", "stop", USAGE, 0.0))
+        tokens = tuple(Token(word, -0.01, {word: -0.01}) for word in [text])
+        return Completion(text, "instant", "stop", USAGE, 0.0, 0.0, tokens)
+
+    def _answer(self, prompt: Prompt) -> str:
+        if prompt.choices is None:
+            return FOUND if prompt.schema else "We meet at 3 pm."
+        if "sideways" in prompt.messages[-1]["content"] and self.name == "slm":
+            return "sideways"
+        return "message to write" if "message to write" in prompt.choices else prompt.choices[0]
+
+    def choose_calls(self, *_: Any) -> list[ToolCall]:
+        return []
+
+    def attempt(
+        self, output: Any, *, signals: Any = None, error: ErrorInfo | None = None
+    ) -> Attempt:
+        return self.log.attempt(output, signals, error)
+
+
+@dataclass
+class InstantTier:
+    """A Tier of such calls."""
+
+    name: TierName
+    private: bool = True
+
+    def bind(self, context: CallContext) -> InstantCall:
+        return InstantCall(self.name, context)
+
+    def price(self, _usage: Usage) -> float:
+        return 0.0
+
+
+class InstantServices(Services):
+    """Real settings, guard and ledger; instant tiers."""
+
+    def tier(self, name: TierName, task: str = "") -> Tier:  # noqa: ARG002
+        return InstantTier(name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--start", action="store_true", help="measure `tandem ask` as well")
+    parser.add_argument("--profile", action="store_true", help="show where the time goes")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = LedgerSettings(url=f"sqlite:///{Path(folder) / 'ledger.sqlite'}")
+        services = InstantServices(Settings(ledger=ledger))
+        graph = build(services).compile()
+        figures = {name: _timed(graph, request, args.rounds) for name, request in REQUESTS.items()}
+        if args.profile:
+            _profile(graph, args.rounds)
+        services.close()
+    _print(figures)
+    if args.start:
+        figures["tandem ask"] = _started()
+    print(json.dumps(figures))
+
+
+def _timed(graph: Any, request: dict[str, Any], rounds: int) -> dict[str, float]:
+    status = graph.invoke({"request": request})["answer"]["status"]  # warm
+    assert status == "accepted", status
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        graph.invoke({"request": request})
+        taken.append((time.perf_counter() - started) * 1000)
+    return {"p50_ms": statistics.median(taken), "p95_ms": statistics.quantiles(taken, n=20)[-1]}
+
+
+def _profile(graph: Any, rounds: int) -> None:
+    with cProfile.Profile() as profile:
+        for _ in range(rounds):
+            graph.invoke({"request": REQUESTS["sentiment, accepted"]})
+    pstats.Stats(profile).sort_stats("cumulative").print_stats(45)
+
+
+def _started() -> dict[str, float]:
+    """Medians of five calls, in seconds: the whole command, and without the run itself."""
+    command = (str(Path(sys.executable).with_name("tandem")), *START)
+    whole, outside = [], []
+    for _ in range(6):
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, check=True, text=True)
+        whole.append(time.perf_counter() - started)
+        outside.append(whole[-1] - sum(a["seconds"] for a in json.loads(done.stdout)["attempts"]))
+    # The first one starts the server where none was up.
+    all_s, own_s = statistics.median(whole[1:]), statistics.median(outside[1:])
+    print(f"tandem ask: {all_s:.2f} s, of which {own_s:.2f} s are not the model's")
+    return {"whole_s": all_s, "without_model_s": own_s}
+
+
+def _print(figures: dict[str, dict[str, float]]) -> None:
+    print(f"{'request':<24} {'p50 ms':>8} {'p95 ms':>8}")
+    for name, found in figures.items():
+        print(f"{name:<24} {found['p50_ms']:>8.1f} {found['p95_ms']:>8.1f}")
+
+
+if __name__ == "__main__":
+    main()
