@@ -12,6 +12,10 @@ from statistics import NormalDist
 from typing import Final, Literal, NamedTuple
 
 RESAMPLES: Final = 2000
+FEW: Final = 20
+"""Below so many values a bootstrap's interval is too narrow."""
+_EXACT: Final = 12
+"""Up to so many rows that differ all 2**n swaps are counted."""
 SEED: Final = 20_261_124
 CONFIDENCE: Final = 0.95
 Finding = Literal["better", "worse", "inside the noise"]
@@ -33,7 +37,7 @@ class Comparison(NamedTuple):
     """Mean of a minus b, with its interval."""
     p: float
     """Probability of a difference at least as large where there is none."""
-    test: Literal["mcnemar", "paired bootstrap"]
+    test: Literal["mcnemar", "paired permutation"]
     finding: Finding
     """What a is, compared with b."""
 
@@ -60,11 +64,11 @@ def wilson(successes: float, n: int, confidence: float = CONFIDENCE) -> Interval
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """The interval of the mean of scores from 0 to 1.
 
-    Wilson's where all are 0 or 1 or all are equal (resampling equal values would claim certainty),
-    else a percentile bootstrap.
+    Wilson's where all are 0 or 1, and where resampling would claim too much certainty (few values,
+    or all equal); else a percentile bootstrap.
     """
     n = len(values)
-    if n == 0 or set(values) <= {0.0, 1.0} or len(set(values)) == 1:
+    if n < FEW or set(values) <= {0.0, 1.0} or len(set(values)) == 1:
         return wilson(math.fsum(values), n, confidence)
     return _bootstrap(values, confidence)
 
@@ -72,8 +76,9 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
 def compare(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDENCE) -> Comparison:
     """a against b, row by row.
 
-    McNemar's exact test where all scores are 0 or 1, else a paired bootstrap; the interval of the
-    difference is a paired bootstrap's in both.
+    Where there is no difference, each row's two scores could as well be swapped: the test is how
+    often swapping at random gives as large a mean difference. Where all scores are 0 or 1 that is
+    McNemar's exact test. The interval of the difference is a paired bootstrap's.
 
     Raises
     ------
@@ -84,11 +89,11 @@ def compare(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDEN
     differences = [left - right for left, right in zip(a, b, strict=True)]
     binary = {*a, *b} <= {0.0, 1.0}
     difference = _bootstrap(differences, confidence)
-    p = _mcnemar_of(differences) if binary else _bootstrap_p(differences)
+    p = _mcnemar_of(differences) if binary else _permutation_p(differences)
     finding: Finding = "inside the noise"
     if p < 1 - confidence:
         finding = "better" if difference.mean > 0 else "worse"
-    return Comparison(difference, p, "mcnemar" if binary else "paired bootstrap", finding)
+    return Comparison(difference, p, "mcnemar" if binary else "paired permutation", finding)
 
 
 def mcnemar_exact(only_a: int, only_b: int) -> float:
@@ -130,12 +135,20 @@ def _bootstrap(values: Sequence[float], confidence: float) -> Interval:
     return Interval(math.fsum(values) / len(values), low, high, len(values))
 
 
-def _bootstrap_p(differences: Sequence[float]) -> float:
-    """Two-sided: how often the resampled mean lies on the other side of zero."""
-    means = _resampled(differences)
-    below = sum(mean <= 0 for mean in means) / len(means)
-    above = sum(mean >= 0 for mean in means) / len(means)
-    return min(1.0, max(2 * min(below, above), 1 / len(means)))
+def _permutation_p(differences: Sequence[float]) -> float:
+    """Two-sided, over swaps of the rows that differ: all where they are few, else a sample."""
+    import numpy as np
+
+    moved = np.asarray([one for one in differences if one], dtype=float)
+    if len(moved) == 0:
+        return 1.0
+    observed = abs(moved.sum()) - 1e-9  # sums of the same numbers differ by rounding
+    if len(moved) <= _EXACT:
+        bits = np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved)) & 1
+        return float((abs((1 - 2 * bits) @ moved) >= observed).mean())
+    signs = np.random.default_rng(SEED).choice([-1.0, 1.0], size=(RESAMPLES, len(moved)))
+    as_large = int((abs(signs @ moved) >= observed).sum())
+    return (1 + as_large) / (1 + RESAMPLES)
 
 
 def _resampled(values: Sequence[float]) -> list[float]:
