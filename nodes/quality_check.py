@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tandem.nodes.state import State
 from tandem.nodes.task import Task
 from tandem.records import Attempt, GateFailure, Verdict
 from tandem.services import Services
+
+OVER: Final = frozenset({"cancelled", "deadline"})
+"""Errors after which no other tier has any time left."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,12 @@ class QualityCheck:
         self.services.ledger.add_verdict(state["run_id"], verdict)
         update: dict[str, Any] = {"verdicts": [*state["verdicts"], verdict], "next": "record"}
         if not verdict["accepted"]:
-            if attempt["tier"] != "llm" and state["decision"]["may_escalate"]:
+            error = attempt["error"]
+            over = error is not None and error["code"] in OVER
+            if attempt["tier"] != "llm" and state["decision"]["may_escalate"] and not over:
                 update["next"] = "escalate"
-            elif attempt["error"]:
-                update["error"] = attempt["error"]
+            elif error:
+                update["error"] = error
         return update
 
     def _verdict(self, state: State, attempt: Attempt) -> Verdict:

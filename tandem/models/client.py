@@ -94,7 +94,7 @@ class Client:
             except Exception as error:  # each layer has its own errors: all are told by `explain`
                 raise call.explain(error) from None
         if parts.finish is None:
-            call.check_time()
+            call.check()
             raise CallError("broken", "the answer ended without an end mark")
         return self._reply(prompt, parts, call)
 
@@ -121,7 +121,7 @@ class Client:
             stream_usage=True,
         )
         for chunk in chunks:
-            call.check_time()
+            call.check()
             text = _add(parts, chunk)  # type: ignore[arg-type]
             if text and on_token is not None:
                 _tell(on_token, text)

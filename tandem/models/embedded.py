@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -18,8 +19,15 @@ from typing import Final
 
 from filelock import Timeout
 
-from tandem.errors import ModelFileError, ModelUnavailable, SettingsError
+from tandem.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    ModelFileError,
+    ModelUnavailable,
+    SettingsError,
+)
 from tandem.models import catalog, files, processes
+from tandem.models.cancel import cancelled
 from tandem.models.registry import Record, Registry, began, process_of
 from tandem.models.server import Orders
 from tandem.models.threads import threads_for
@@ -68,10 +76,11 @@ class EmbeddedServers:
         self._endpoints: dict[str, Endpoint] = {}
         self._died: dict[str, float] = {}
 
-    def endpoint(self, model_name: str) -> Endpoint:
+    def endpoint(self, model_name: str, deadline: float = math.inf) -> Endpoint:
         """The server of `model_name` (a key of `settings.models`), started if need be.
 
-        Once known, the answer comes from memory: no file is read until `invalidate`.
+        Once known, the answer comes from memory: no file is read until `invalidate`. A server that
+        is still loading at `deadline` (Unix time, seconds) goes on loading for the next caller.
 
         Raises
         ------
@@ -79,10 +88,11 @@ class EmbeddedServers:
         ModelFileError: the model's file is missing, cut short or no GGUF file.
         ModelUnavailable: the server ended while loading, took longer than `limits.start_s`, or
             died twice within `limits.breaker_reset_s`.
+        DeadlineExceeded, Cancelled: it was not ready in time, or is not wanted any more.
         """
         known = self._endpoints.get(model_name)
         if known is None:
-            known = self._endpoints[model_name] = self._find_or_start(model_name)
+            known = self._endpoints[model_name] = self._find_or_start(model_name, deadline)
         return known
 
     def invalidate(self, model_name: str) -> None:
@@ -114,19 +124,21 @@ class EmbeddedServers:
         own = files.own_path(model_name, self._settings) if model_name else None
         return own.stem if own else ""
 
-    def _find_or_start(self, model_name: str) -> Endpoint:
+    def _find_or_start(self, model_name: str, deadline: float) -> Endpoint:
         wanted = self._wanted(model_name)
         key = _key(wanted)
         self._prepare_folder()
+        patience = min(self._settings.limits.start_s, max(0.0, deadline - time.time()))
         try:
-            with self._registry.lock(key, self._settings.limits.start_s):
+            with self._registry.lock(key, patience):
                 recorded = self._registry.read(key)
-                record = self._reusable(recorded, key) if recorded else None
+                record = self._reusable(recorded, key, deadline) if recorded else None
                 if record is None:
                     if recorded:
                         self._note_death(model_name)
-                    record = self._start(key, wanted)
+                    record = self._start(key, wanted, deadline)
         except Timeout as error:
+            _check_wanted(wanted, deadline)
             raise ModelUnavailable(
                 f"Another process has been starting the server of {wanted.name} for over "
                 f"{self._settings.limits.start_s:g} s.",
@@ -155,18 +167,18 @@ class EmbeddedServers:
             threads=threads_for(self._settings).get(model_name) or max(1, model.threads),
         )
 
-    def _reusable(self, record: Record, key: str) -> Record | None:
+    def _reusable(self, record: Record, key: str, deadline: float) -> Record | None:
         """The recorded server if it lives and answers to its key; one that loads is awaited."""
         if not record.alive():
             return None
         if record.port == 0:
-            return self._await(key, record)
+            return self._await(key, record, deadline)
         if processes.health(record, self._settings.limits.connect_s) == "refuses":
             processes.end(record)
             return None
         return record
 
-    def _start(self, key: str, wanted: Record) -> Record:
+    def _start(self, key: str, wanted: Record, deadline: float) -> Record:
         orders = Orders(
             key=key,
             folder=str(self._registry.folder),
@@ -177,12 +189,13 @@ class EmbeddedServers:
         starting = replace(wanted, pid=process.pid, began=began(process.pid))
         self._registry.write(key, starting)
         processes.send(process, orders)
-        return self._await(key, starting)
+        return self._await(key, starting, deadline)
 
-    def _await(self, key: str, starting: Record) -> Record:
+    def _await(self, key: str, starting: Record, deadline: float) -> Record:
         """The record once the server listens."""
-        deadline = time.monotonic() + self._settings.limits.start_s
-        while time.monotonic() < deadline:
+        latest = time.monotonic() + self._settings.limits.start_s
+        while time.monotonic() < latest:
+            _check_wanted(starting, deadline)
             record = self._registry.read(key)
             if record is not None and record.port:
                 return record
@@ -223,6 +236,17 @@ class EmbeddedServers:
                 f"The cache folder {self._registry.folder} cannot be written: {error.strerror}.",
                 "Make it writable, or name another with `cache.dir` or TANDEM_CACHE.",
             ) from error
+
+
+def _check_wanted(starting: Record, deadline: float) -> None:
+    """Raise where nobody waits for the server any more."""
+    if cancelled():
+        raise Cancelled("The caller cancelled the request while a server was starting.")
+    if time.time() >= deadline:
+        raise DeadlineExceeded(
+            f"The time allowed ran out while the server of {starting.name} was starting.",
+            "It goes on loading: ask again, or allow more time for a first request.",
+        )
 
 
 def _served_name(model: Model, path: Path) -> str:

@@ -12,12 +12,13 @@ from typing import Any, Final, Protocol
 
 from tandem.errors import TandemError
 from tandem.models.breaker import CircuitBreaker
+from tandem.models.cancel import pause
 from tandem.models.client import Client, RawReply
 from tandem.models.guarded import Guard, GuardedClient
 from tandem.models.prices import Tariff
 from tandem.models.tier import CallContext, Prompt
 from tandem.models.window import check_window
-from tandem.models.wire import CallError, FailureKind
+from tandem.models.wire import CallError, FailureKind, check
 from tandem.settings import Limits, Model
 
 _FIRST_PAUSE_S: Final = 0.2
@@ -43,8 +44,9 @@ class Address(Protocol):
 class Servers(Protocol):
     """The embedded servers; see tandem/models/embedded.py."""
 
-    def endpoint(self, model_name: str) -> Address:
-        """Where `model_name` (a key of the settings) listens; started if need be."""
+    def endpoint(self, model_name: str, deadline: float) -> Address:
+        """Where `model_name` (a key of the settings) listens; started if need be, but not waited
+        for beyond `deadline` (Unix time, seconds)."""
         ...
 
     def invalidate(self, model_name: str) -> None:
@@ -153,16 +155,17 @@ class ModelEndpoint:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _once(self, ask: Ask, prompt: Prompt, tools: Sequence[Mapping[str, Any]]) -> Reply:
-        client = self._connected()
-        listen = ask.tell if ask.listen is not None else None
         context = ask.context
+        check(context.deadline)  # No server is started for an answer that nobody waits for.
+        client = self._connected(context.deadline)
+        listen = ask.tell if ask.listen is not None else None
         started = time.perf_counter()
         raw = client.stream(prompt, context.profile, context.deadline, listen, tools)
         return Reply(raw, time.perf_counter() - started)
 
-    def _connected(self) -> GuardedClient:
+    def _connected(self, deadline: float) -> GuardedClient:
         """The client; made anew only where the address changed."""
-        address = self._address()
+        address = self._address(deadline)
         with self._lock:
             if self._client is None or self._client[0] != address:
                 if self._client is not None:
@@ -170,12 +173,13 @@ class ModelEndpoint:
                 self._client = (address, self._connect(*address))
             return self._client[1]
 
-    def _address(self) -> tuple[str, str]:
+    def _address(self, deadline: float) -> tuple[str, str]:
         if self.model.backend != "embedded":
             return self.model.url, self._key()
         try:
-            found = self._servers.endpoint(self.name)
+            found = self._servers.endpoint(self.name, deadline)
         except TandemError as error:
+            check(deadline)
             raise CallError("down", f"its server does not run: {error}") from None
         return found.url, found.api_key
 
@@ -208,4 +212,4 @@ def _pause(tried: int, failure: CallError, deadline: float) -> None:
     seconds = max(backoff, failure.retry_after)
     if time.time() + seconds >= deadline:
         raise failure
-    time.sleep(seconds)
+    pause(seconds)

@@ -12,7 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from tandem.errors import DeadlineExceeded, InvalidRequest, ModelError, ModelUnavailable
+from tandem.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelError,
+    ModelUnavailable,
+)
 from tandem.models.attempts import AnsweredCall, CallLog
 from tandem.models.breaker import CircuitBreaker
 from tandem.models.endpoint import Ask, ModelEndpoint, Reply, Servers
@@ -194,6 +200,8 @@ class BoundTier:
             try:
                 return endpoint, endpoint.call(ask)
             except CallError as failure:
+                if failure.kind == "cancelled":
+                    raise _cancelled() from None
                 if failure.kind == "deadline":
                     raise _deadline(self.name, endpoint) from None
                 if failure.kind == "too_long":
@@ -216,6 +224,10 @@ def _deadline(tier: TierName, endpoint: ModelEndpoint) -> DeadlineExceeded:
         f"The time allowed ran out while {endpoint.name} ({tier}) was working; nothing is charged.",
         "Allow more time, or ask for less.",
     )
+
+
+def _cancelled() -> Cancelled:
+    return Cancelled("The caller cancelled the request; what broke off is not charged.")
 
 
 def _unavailable(tier: TierName, failed: Sequence[_Failed]) -> ModelUnavailable:

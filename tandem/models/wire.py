@@ -3,7 +3,8 @@
 Both clients (slm.py, llm.py) send through the transport made here, one connection pool an endpoint.
 A read time-out alone keeps no deadline: it starts anew with each token. So the transport gives each
 phase what is left of the time, and once the response has begun a timer shuts its socket down at the
-deadline, which wakes the reader at once and tells the server to free its slot.
+deadline, which wakes the reader at once and tells the server to free its slot. Cancelling does the
+same.
 
 An error's body is never passed on: servers quote the prompt there.
 """
@@ -15,14 +16,26 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final, Literal
 
 import httpx
 
+from tandem.models.cancel import cancelled, on_cancel
+
 FailureKind = Literal[
-    "unreachable", "busy", "denied", "too_long", "refused", "broken", "deadline", "down", "open"
+    "unreachable",
+    "busy",
+    "denied",
+    "too_long",
+    "refused",
+    "broken",
+    "deadline",
+    "cancelled",
+    "down",
+    "open",
 ]
 """unreachable: no connection; busy: 429 or 5xx; denied: 401 or 403; too_long: the context window
 is too small; refused: any other status; broken: the answer stopped half-way; down: the server does
@@ -60,6 +73,7 @@ class Call:
         self._connect_s: Final = connect_s
         self._response: httpx.Response | None = None
         self._timer: threading.Timer | None = None
+        self._forget: Callable[[], None] = lambda: None
         self.model = ""
         """Who answered, in the server's own words."""
         self.failure: CallError | None = None
@@ -69,10 +83,10 @@ class Call:
         """Seconds to the deadline; negative after it."""
         return self._ends - time.monotonic()
 
-    def check_time(self) -> None:
-        """Raise when the deadline has passed."""
-        if self.left <= 0:
-            raise CallError("deadline", "the time allowed ran out")
+    def check(self) -> None:
+        """Raise where the work was cancelled, or the deadline has passed."""
+        if (end := _end(self.left)) is not None:
+            raise end
 
     def timeouts(self) -> dict[str, float]:
         """Time-outs of the request's phases, in seconds."""
@@ -80,15 +94,17 @@ class Call:
         return {"connect": min(self._connect_s, left), "read": left, "write": left, "pool": left}
 
     def watch(self, response: httpx.Response) -> None:
-        """Shut `response` down at the deadline, however slowly it drips."""
+        """Shut `response` down at the deadline, however slowly it drips, and when cancelled."""
         self._response = response
         if (sock := _socket(response)) is not None:
             self._timer = threading.Timer(max(self.left, 0), _shut_down, [sock])
             self._timer.daemon = True
             self._timer.start()
+            self._forget = on_cancel(partial(_shut_down, sock))
 
     def close(self) -> None:
         """End the call. An answer that is still coming is cut off, which frees the server."""
+        self._forget()
         if self._timer is not None:
             self._timer.cancel()
         if self._response is not None:
@@ -100,9 +116,8 @@ class Call:
             return error
         if self.failure is not None:
             return self.failure
-        if self.left <= 0:
-            return CallError("deadline", "the time allowed ran out")
-        return CallError("broken", f"the answer broke off ({type(error).__name__})")
+        broken = CallError("broken", f"the answer broke off ({type(error).__name__})")
+        return _end(self.left) or broken
 
 
 _CURRENT: ContextVar[Call] = ContextVar("tandem_call")
@@ -135,7 +150,7 @@ class DeadlineTransport(httpx.BaseTransport):
         call = _CURRENT.get()
         request.extensions = {**request.extensions, "timeout": call.timeouts()}
         try:
-            call.check_time()
+            call.check()
             response = self._inner.handle_request(request)
         except CallError as failure:
             call.failure = failure
@@ -227,9 +242,22 @@ def _shut_down(sock: socket.socket) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+def check(deadline: float) -> None:
+    """Raise CallError where the work was cancelled, or `deadline` (Unix time, s) has passed."""
+    if (end := _end(deadline - time.time())) is not None:
+        raise end
+
+
+def _end(left: float) -> CallError | None:
+    """Why a call with `left` seconds must not go on; None where it may."""
+    if cancelled():
+        return CallError("cancelled", "the caller cancelled the request")
+    return CallError("deadline", "the time allowed ran out") if left <= 0 else None
+
+
 def _not_sent(call: Call, error: httpx.HTTPError) -> CallError:
-    if call.left <= 0:
-        return CallError("deadline", "the time allowed ran out")
+    if (end := _end(call.left)) is not None:
+        return end
     name = type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return CallError("unreachable", f"no connection ({name})")

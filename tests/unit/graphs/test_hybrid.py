@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tandem.errors import ModelUnavailable
+from tandem.errors import DeadlineExceeded, ModelUnavailable
 from tandem.graphs.hybrid import build, route_step, route_verdict
 from tandem.nodes.state import Context
 from tandem.records import Answer
@@ -61,6 +61,16 @@ def test_a_failing_llm_is_an_error_with_the_draft(tmp_path: Path) -> None:
     assert answer["error"] is not None
     assert answer["error"]["code"] == "model_unavailable"
     assert answer["output"] is None
+
+
+def test_when_the_time_is_up_nobody_else_is_asked(tmp_path: Path) -> None:
+    late = DeadlineExceeded("The time allowed ran out.", "Allow more time.")
+    services = FakeServices(tmp_path, slm=[late])
+    answer = ask(services, SENTIMENT)
+    assert answer["status"] == "failed"
+    assert answer["error"] is not None
+    assert answer["error"]["code"] == "deadline"
+    assert [attempt["tier"] for attempt in answer["attempts"]] == ["slm"]
 
 
 def test_a_sensitive_request_is_not_escalated_to_a_public_llm(tmp_path: Path) -> None:

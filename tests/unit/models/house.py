@@ -51,7 +51,7 @@ class FakeServers:
     addresses: list[Address | Exception] = field(default_factory=list)
     invalidated: list[str] = field(default_factory=list)
 
-    def endpoint(self, model_name: str) -> Address:
+    def endpoint(self, model_name: str, deadline: float = 0.0) -> Address:
         found = self.addresses[min(len(self.invalidated), len(self.addresses) - 1)]
         if isinstance(found, Exception):
             raise found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from langchain_core.tracers.langchain import LangChainTracer
 from langsmith.utils import get_env_var
 
 from tandem.models import dialects
+from tandem.models.cancel import Cancellation
 from tandem.models.client import Client
 from tandem.models.llm import openai_client
 from tandem.models.slm import hugging_face_client
@@ -155,6 +157,30 @@ def test_the_deadline_holds_whatever_the_server_does(connect: Connect, turn: loo
         assert caught.value.kind == "deadline"
         assert 0.3 < took < 1.5
         assert server.closed.wait(2), "the connection was left open"
+
+
+@pytest.mark.parametrize("turn", [loopback.stall, loopback.drip])
+def test_cancelling_closes_the_connection_at_once(connect: Connect, turn: loopback.Turn) -> None:
+    cancellation = Cancellation()
+    with serve(turn) as server:
+        client = connect(server.url)
+        threading.Timer(0.3, cancellation.cancel).start()
+        started = time.monotonic()
+        with pytest.raises(CallError) as caught:
+            cancellation.context().run(client.stream, prompt(), soon())
+        assert caught.value.kind == "cancelled"
+        assert time.monotonic() - started < 1.5
+        assert server.closed.wait(2), "the connection was left open"
+
+
+def test_cancelled_work_sends_nothing(connect: Connect) -> None:
+    cancellation = Cancellation()
+    cancellation.cancel()
+    with serve(answer("a")) as server:
+        with pytest.raises(CallError) as caught:
+            cancellation.context().run(connect(server.url).stream, prompt(), soon())
+        assert caught.value.kind == "cancelled"
+        assert server.seen == []
 
 
 def test_a_deadline_in_the_past_sends_nothing(connect: Connect) -> None:

@@ -7,6 +7,7 @@ import socket
 import stat
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,8 +16,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tandem.errors import ModelFileError, ModelUnavailable, SettingsError
+from tandem.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    ModelFileError,
+    ModelUnavailable,
+    SettingsError,
+)
 from tandem.models import processes
+from tandem.models.cancel import Cancellation
 from tandem.models.embedded import EmbeddedServers, _key
 from tandem.models.registry import Record, Registry, began
 from tandem.settings import Cache, Limits, Model, Settings
@@ -211,6 +219,27 @@ def test_a_server_that_never_gets_ready_is_ended(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=r"not ready after 0\.4 s and was ended"):
         hanging.endpoint("slm-embedded")
     assert hanging.running() == []
+
+
+def test_a_deadline_ends_the_wait_and_not_the_start(tmp_path: Path) -> None:
+    starting = EmbeddedServers(settings_of(tmp_path, b"GGUF HANG"), COMMAND)
+    try:
+        with pytest.raises(DeadlineExceeded, match="while the server of own was starting"):
+            starting.endpoint("slm-embedded", time.time() + 0.2)
+        assert [server.port for server in starting.running()] == [0]
+    finally:
+        starting.stop()
+
+
+def test_cancelling_ends_the_wait(tmp_path: Path) -> None:
+    starting = EmbeddedServers(settings_of(tmp_path, b"GGUF HANG"), COMMAND)
+    cancellation = Cancellation()
+    cancellation.cancel()
+    try:
+        with pytest.raises(Cancelled):
+            cancellation.context().run(starting.endpoint, "slm-embedded")
+    finally:
+        starting.stop()
 
 
 def test_a_start_by_somebody_else_is_awaited(tmp_path: Path) -> None:
