@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tandem.errors import InvalidRequest
 from tandem.evals.case import Case, Row, cases_of, digest, read_rows
-from tandem.evals.suite import Part, Suite, load_suite
+from tandem.evals.suite import Suite, load_suite
 
 
 @dataclass
@@ -45,15 +45,15 @@ def _rows(suite: Suite, data: Path | None, notices: list[str]) -> list[Row]:
         return [*read_rows(data), *_also(suite, data.parent, notices)]
     if data is not None and not data.is_dir():
         raise InvalidRequest(f"{data} does not exist.", "Give --data a file or a folder.")
-    if data is not None and (full := data / suite.full_name).is_file():
+    if data is not None and suite.full and (full := data / suite.full).is_file():
         return [*read_rows(full), *_also(suite, data, notices)]
     if suite.data:
-        if data is not None:
-            notices.append(f"{suite.name}: no {suite.full_name} in {data}: its own rows are used")
+        if data is not None and suite.full:
+            notices.append(f"{suite.name}: no {suite.full} in {data}: its own rows are used")
         return read_rows(suite.home / suite.data)
     notices.append(
         f"{suite.name}: skipped: its rows may not be redistributed; give --data a folder that "
-        f"holds {suite.full_name}"
+        f"holds {suite.full}"
     )
     return []
 
@@ -103,21 +103,30 @@ def _mixture(suite: Suite, data: Path | None, n: int) -> Loaded:
         if found.cases:
             pools[part.suite] = found.cases
             loaded.suites |= found.suites
-    counts = _counts([part for part in suite.parts if part.suite in pools], n)
+    shares = {part.suite: part.share for part in suite.parts if part.suite in pools}
+    counts = shared_out(n, shares, {name: len(pool) for name, pool in pools.items()})
     for name, count in counts.items():
-        if count > len(pools[name]):
-            loaded.notices.append(f"{name}: {len(pools[name])} rows in place of {count}")
         loaded.cases += pools[name][:count]
+    if len(loaded.cases) < n:
+        loaded.notices.append(f"{suite.name}: {len(loaded.cases)} rows in place of {n}")
     loaded.cases.sort(key=lambda case: digest(case["suite"], case["id"]))
     return loaded
 
 
-def _counts(parts: list[Part], n: int) -> dict[str, int]:
-    """`n` shared out by the parts' shares, largest remainders first."""
-    total = sum(part.share for part in parts)
-    exact = {part.suite: n * part.share / total for part in parts}
-    counts = {name: int(share) for name, share in exact.items()}
-    by_rest = sorted(exact, key=lambda name: counts[name] - exact[name])
-    for name in by_rest[: n - sum(counts.values())]:
-        counts[name] += 1
+def shared_out(n: int, shares: dict[str, float], most: dict[str, int]) -> dict[str, int]:
+    """`n` shared out by `shares`, largest remainders first, none above `most`: what one part cannot
+    take goes to the others."""
+    counts = dict.fromkeys(shares, 0)
+    while (left := n - sum(counts.values())) > 0:
+        open_parts = {name: shares[name] for name in shares if counts[name] < most[name]}
+        if not open_parts:
+            break
+        total = sum(open_parts.values())
+        exact = {name: left * share / total for name, share in open_parts.items()}
+        more = {name: int(value) for name, value in exact.items()}
+        by_rest = sorted(exact, key=lambda name: more[name] - exact[name])
+        for name in by_rest[: left - sum(more.values())]:
+            more[name] += 1
+        for name, value in more.items():
+            counts[name] = min(counts[name] + value, most[name])
     return counts

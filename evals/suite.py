@@ -64,7 +64,7 @@ class Suite(_Section):
     data: str = ""
     """The rows that come with the suite; empty: none may be redistributed."""
     full: str = ""
-    """The name of the full set inside a folder given by --data; empty: that of `data`."""
+    """The name of the full set inside a folder given by --data; empty: there is no fuller one."""
     files: str = ""
     """The folder of the rows' files, where --data does not hold them."""
     public: bool = False
@@ -86,11 +86,6 @@ class Suite(_Section):
     parts: tuple[Part, ...] = ()
     rows: int = Field(default=0, ge=0)
     """Of a mixture: how many rows it has."""
-
-    @property
-    def full_name(self) -> str:
-        """The file that is looked for in the folder given by --data."""
-        return self.full or Path(self.data).name
 
 
 def names() -> list[str]:

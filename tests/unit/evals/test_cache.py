@@ -1,0 +1,140 @@
+"""Kept answers: the same figures at no cost, and never past the guard."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tandem.errors import EgressBlocked, ModelUnavailable
+from tandem.evals.cache import AnswerCache, CachedCall, CachedTier, Stopwatch
+from tandem.evals.services import fingerprint
+from tandem.models.tier import CallContext, Completion, Prompt, ToolCall
+from tandem.settings import Model, Price, Settings
+from tests.unit.evals.fakes import RuleTier
+from tests.unit.fakes import completion
+
+ANSWER = completion("yes it is", seconds=2.5, cost=0.25, model="small")
+PROMPT = Prompt([{"role": "user", "content": "Is it?"}], 10, choices=["yes it is", "no"])
+TOOL = {"name": "look", "description": "", "parameters": {"type": "object", "properties": {}}}
+
+
+def tier(folder: Path, inner: RuleTier, **fields: Any) -> CachedTier:
+    given: dict[str, Any] = {"fingerprint": "f", "stopwatch": Stopwatch(), **fields}
+    return CachedTier(inner=inner, cache=AnswerCache(folder / "a.sqlite"), **given)
+
+
+def bound(made: CachedTier, **fields: Any) -> CachedCall:
+    context: Any = {"profile": {"sensitivity": "none"}, "deadline": time.time() + 60, **fields}
+    return made.bind(CallContext(**context))
+
+
+def test_a_kept_answer_has_the_figures_of_the_real_one(tmp_path: Path) -> None:
+    inner = RuleTier("slm", lambda _: ANSWER)
+    first, second = bound(tier(tmp_path, inner)), bound(tier(tmp_path, inner))
+    assert first.complete(PROMPT) == second.complete(PROMPT) == ANSWER
+    assert inner.asked == 1
+    made, kept = first.attempt("x"), second.attempt("x")
+    assert {**made, "id": ""} == {**kept, "id": ""}
+    assert (kept["seconds"], kept["cost"], kept["calls"], kept["model"]) == (2.5, 0.25, 1, "small")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_tokens": 11},
+        {"choices": ["yes it is", "never"]},
+        {"choices": None},
+        {"choices": None, "schema": {"type": "object"}},
+        {"temperature": 0.5},
+        {"messages": [{"role": "system", "content": "Is it?"}]},
+    ],
+)
+def test_another_prompt_is_asked_anew(tmp_path: Path, change: dict[str, Any]) -> None:
+    inner = RuleTier("slm", lambda _: ANSWER)
+    call = bound(tier(tmp_path, inner))
+    call.complete(PROMPT)
+    call.complete(dataclasses.replace(PROMPT, **change))
+    assert inner.asked == 2
+    assert call.attempt(None)["calls"] == 2
+
+
+def test_other_models_are_asked_anew(tmp_path: Path) -> None:
+    inner = RuleTier("slm", lambda _: ANSWER)
+    bound(tier(tmp_path, inner)).complete(PROMPT)
+    bound(tier(tmp_path, inner, fingerprint="g")).complete(PROMPT)
+    assert inner.asked == 2
+
+
+def test_the_fingerprint_sees_files_and_settings_but_not_prices(tmp_path: Path) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"GGUF1")
+
+    def sum_of(**fields: Any) -> str:
+        model = Model(path=str(file), **fields)
+        return fingerprint(Settings(models={"slm-embedded": model}), ("slm-embedded",))
+
+    plain = sum_of()
+    assert sum_of(price=Price(per_second=1)) == plain
+    assert sum_of(context=4096) != plain
+    file.write_bytes(b"GGUF12")
+    assert sum_of() != plain
+
+
+def test_kept_answers_cost_what_they_cost_now(tmp_path: Path) -> None:
+    inner = RuleTier("slm", lambda _: ANSWER)
+    bound(tier(tmp_path, inner)).complete(PROMPT)
+    again = bound(tier(tmp_path, inner, price_call=lambda usage, seconds: seconds * 2))
+    assert again.complete(PROMPT).cost == 5.0
+
+
+def test_errors_are_not_kept(tmp_path: Path) -> None:
+    answers: list[Completion | Exception] = [ModelUnavailable("Down."), ANSWER]
+    inner = RuleTier("slm", lambda _: answers.pop(0))
+    call = bound(tier(tmp_path, inner))
+    with pytest.raises(ModelUnavailable):
+        call.complete(PROMPT)
+    assert call.attempt(None)["calls"] == 0
+    assert call.complete(PROMPT) == ANSWER
+
+
+def test_tool_choices_are_kept(tmp_path: Path) -> None:
+    inner = RuleTier("llm", lambda _: ANSWER, calls=[[ToolCall("look", {"at": 1})]])
+    for _ in range(2):
+        call = bound(tier(tmp_path, inner))
+        assert call.choose_calls(PROMPT.messages, [TOOL], 50) == [ToolCall("look", {"at": 1})]
+        assert call.attempt(None)["calls"] == 1
+    assert sum(len(one.tool_messages) for one in inner.bound) == 1
+
+
+def test_a_kept_answer_is_not_given_where_the_guard_refuses(tmp_path: Path) -> None:
+    inner, sent = RuleTier("llm", lambda _: ANSWER), []
+    allowed = tier(tmp_path, inner, release=lambda text, _: text, sent=sent.append)
+    bound(allowed).complete(PROMPT)
+    assert "Is it?" in sent[0]
+
+    def refuse(text: str, context: CallContext) -> str:
+        raise EgressBlocked("It may not leave.")
+
+    call = bound(tier(tmp_path, inner, release=refuse, sent=sent.append))
+    with pytest.raises(EgressBlocked):
+        call.complete(PROMPT)
+    assert (len(sent), inner.asked) == (1, 1)
+
+
+def test_kept_answers_stream_too(tmp_path: Path) -> None:
+    inner, heard = RuleTier("slm", lambda _: ANSWER), []
+    for _ in range(2):
+        bound(tier(tmp_path, inner), on_token=heard.append).complete(PROMPT)
+    assert heard == ["yes it is", "yes it is"]
+
+
+def test_prompts_are_not_in_the_file(tmp_path: Path) -> None:
+    made = tier(tmp_path, RuleTier("slm", lambda _: ANSWER))
+    bound(made).complete(PROMPT)
+    made.cache.close()
+    assert b"Is it?" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert (tmp_path / "a.sqlite").stat().st_mode & 0o077 == 0
