@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-from tandem.nodes.labels import LabelTask
-
-INSTRUCTION: Final = (
-    "You sort texts into categories. The categories are:\n{labels}\n"
-    "Answer with the one category that fits the user's text best, and nothing else."
-)
+from tandem.nodes.labels import CATEGORIES, LabelTask
 
 
 @dataclass(frozen=True)
@@ -19,5 +13,5 @@ class ClassifyDocument(LabelTask):
 
     name: str = "document_classification"
     node: str = "classify_document"
-    instruction: str = INSTRUCTION
+    instruction: str = CATEGORIES
     min_margin: float = 0.5

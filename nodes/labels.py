@@ -27,6 +27,10 @@ from tandem.records import (
     Verdict,
 )
 
+CATEGORIES: Final = (
+    "You sort texts into categories. The categories are:\n{labels}\n"
+    "Answer with the one category that fits the user's text best, and nothing else."
+)
 LABEL_TOKENS: Final = 32
 """More than any label needs; the labels end the answer, not this."""
 
@@ -48,6 +52,9 @@ class LabelTask:
     Parameters
     ----------
     instruction: the system message; `{labels}` stands for the list of labels.
+    own_labels_instruction: the same where the caller's labels are not all among `default_labels`
+        (on headlines with up, down, none and neutral it beat the sentiment wording, 0.67 to 0.54 of
+        70, the other way round on film reviews, 0.85 to 0.80 of 40); empty: `instruction`.
     default_labels: used where the request gives none; empty: the request must.
     min_margin: least lead of the chosen label's probability over the second, 0 to 1, for an answer
         that a tier above could better; the LLM's own label passes with any margin.
@@ -57,6 +64,7 @@ class LabelTask:
     name: str = ""
     node: str = ""
     instruction: str = "{labels}"
+    own_labels_instruction: str = ""
     default_labels: tuple[str, ...] = ()
     min_margin: float = 0.5
     max_labels: int = 200
@@ -117,10 +125,13 @@ class LabelTask:
             raise InvalidRequest(problem, "Give different labels, each a word or a few.")
         return labels
 
+    def _instruction(self, labels: Sequence[str]) -> str:
+        known = set(labels) <= set(self.default_labels)
+        return self.instruction if known else self.own_labels_instruction or self.instruction
+
     def _prompt(self, prepared: Prepared, spoken: Mapping[str, str], context: int) -> Prompt:
-        instruction = self.instruction.replace(
-            "{labels}", "\n".join(f"- {word}" for word in spoken)
-        )
+        listed = "\n".join(f"- {word}" for word in spoken)
+        instruction = self._instruction(prepared["labels"]).replace("{labels}", listed)
         words = {label: word for word, label in spoken.items()}
         turns: list[Message] = [{"role": "system", "content": instruction}]
         for example in prepared["examples"]:

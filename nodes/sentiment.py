@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tandem.nodes.labels import LabelTask
+from tandem.nodes.labels import CATEGORIES, LabelTask
 
 LABELS: Final = ("positive", "negative", "neutral")
 INSTRUCTION: Final = (
@@ -21,5 +21,6 @@ class Sentiment(LabelTask):
     name: str = "sentiment"
     node: str = "sentiment"
     instruction: str = INSTRUCTION
+    own_labels_instruction: str = CATEGORIES
     default_labels: tuple[str, ...] = LABELS
-    min_margin: float = 0.5
+    min_margin: float = 0.3
