@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tandem.evals.cache import AnswerCache
-from tandem.evals.case import Case
 from tandem.evals.targets import Bench
 from tandem.models.tier import CallContext, Completion, Prompt
 from tandem.records import TierName, Usage
@@ -72,17 +71,3 @@ def bench(folder: Path, pool: RulePool) -> Bench:
     for services in (made.services, made.baseline):
         services.__dict__["pool"] = pool
     return made
-
-
-def case(number: int = 1, text: str = "A fine film.", **fields: Any) -> Case:
-    made: dict[str, Any] = {
-        "id": f"row-{number}",
-        "suite": "films",
-        "task": "sentiment",
-        "request": {"text": text, "task": "sentiment", "labels": ["positive", "negative"]},
-        "files": [],
-        "expected": "positive",
-        "tags": [],
-        **fields,
-    }
-    return made  # type: ignore[return-value]
