@@ -1,7 +1,9 @@
 """Extraction: fields of any JSON schema out of text and documents, each value as it stands there.
 
 One constrained call gives the whole answer. Values are generated as the source writes them and
-converted by code; the gates then compare them with the source.
+converted by code; the gates then compare them with the source. A field that the schema does not
+require and that its own gates refuse is absent from the output, and `dropped:<field>` = 1.0 stands
+among the attempt's signals (tandem/quality/optional.py).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import Prompt, TierCall
+from tandem.nodes.extract_choices import bound_to_source
 from tandem.nodes.extract_schema import checked, for_generation
 from tandem.nodes.extract_values import typed, written
 from tandem.nodes.ready_examples import READY_EXAMPLES
@@ -21,6 +24,7 @@ from tandem.nodes.ready_schemas import READY_SCHEMAS
 from tandem.nodes.task import Prepared
 from tandem.quality.field_signals import field_signals, parse_object
 from tandem.quality.grounding import branches, empty_gate, grounded_gate, schema_gate
+from tandem.quality.optional import failing_optional
 from tandem.quality.second_view import second_view_gate
 from tandem.quality.signals import token_signals
 from tandem.quality.totals import totals_gate
@@ -84,7 +88,7 @@ class Extract:
         generation = for_generation(schema)
         return {
             "schema": schema,
-            "generation_schema": generation,
+            "generation_schema": bound_to_source(generation, schema, source),
             "source": source,
             "messages": [
                 Message(role="system", content=_instructions(schema)),
@@ -108,7 +112,7 @@ class Extract:
             *empty_gate(output),
             *grounded_gate(output, prepared["source"], prepared["schema"]),
             *totals_gate(output),
-            *second_view_gate(output, prepared["source"]),
+            *second_view_gate(output, prepared["source"], strict=attempt["tier"] == "slm"),
         ]
 
     def repair(
@@ -130,13 +134,25 @@ class Extract:
                 schema=prepared["generation_schema"],
             )
         )
-        copied = parse_object(completion.text)
-        output = None if copied is None else typed(copied, prepared["schema"], prepared["source"])
+        output, dropped = _output(completion.text, prepared)
         signals = {
             **token_signals(completion.tokens),
             **field_signals(completion.text, completion.tokens),
+            **{f"dropped:{name}": 1.0 for name in dropped},
         }
         return tier.attempt(output, signals=signals)
+
+
+def _output(text: str, prepared: Prepared) -> tuple[Any, list[str]]:
+    """What the model's text says, as the schema asks for it, and the fields that were left out."""
+    copied = parse_object(text)
+    if copied is None:
+        return None, []
+    output = typed(copied, prepared["schema"], prepared["source"])
+    dropped = failing_optional(output, prepared["source"], prepared["schema"])
+    if dropped:
+        output = {name: value for name, value in output.items() if name not in dropped}
+    return output, dropped
 
 
 def _schema_of(request: Request) -> Any:

@@ -19,6 +19,12 @@ from tandem.quality.values import (
     parse_number,
 )
 
+_NUMBER_NAME: Final = re.compile(r"(?:^|_)(?:number|no|nr|ref|reference)$", re.IGNORECASE)
+_LABEL: Final = re.compile(
+    r"tax|invoice|receipt|bill|order|document|ref(?:erence)?|number|no|nr|nummer|n[uú]m[eé]ro|"
+    r"num[eé]ro|factuur|facture|rechnung|factura|fattura|\W+|\w+(?:nr|nummer)?[.:#°º]+",
+    re.IGNORECASE,
+)
 _RATE_NAME: Final = re.compile(r"rate|percent|pct|share|ratio|margin", re.IGNORECASE)
 
 
@@ -71,7 +77,7 @@ class _Converter:
             return found.isoformat() if found else value
         if "currency" in formats:
             return self._currency(value)
-        return _without_time(value) if DATE_NAME.search(name) and not formats - {None} else value
+        return value if formats - {None} else _without_neighbours(value, name)
 
     def _currency(self, value: str) -> str | None:
         """The model's currency where the source names it, else the only one that it does name."""
@@ -91,10 +97,29 @@ class _Converter:
         return float(number)
 
 
+def _without_neighbours(value: str, name: str) -> str:
+    """The value alone: small models copy what stands beside it too."""
+    if _NUMBER_NAME.search(name):
+        return _without_label(value)
+    return _without_time(value) if DATE_NAME.search(name) else value
+
+
 def _without_time(value: str) -> str:
-    """A date field holds the date alone: small models add the time that stands beside it."""
+    """A date field holds the date alone, without a time."""
     found = find_dates(value)
     return value[found[0].start : found[0].end].strip() if len(found) == 1 else value
+
+
+def _without_label(value: str) -> str:
+    """A document's number without the words before it ("INVOICE # 17")."""
+    words = value.split()
+    while len(words) > 1 and _is_label(words[0]):
+        del words[0]
+    return " ".join(words)
+
+
+def _is_label(word: str) -> bool:
+    return not any(char.isdigit() for char in word) and bool(_LABEL.fullmatch(word))
 
 
 def _absent(value: Any) -> bool:

@@ -75,6 +75,15 @@ _CONTACT: Final = """From: Petra Novak (Novak Catering) <petra@novak.example>
 Subject: Table for ten
 Hello, could you deliver a table for ten people on Friday? My number is 030 555 0199. Petra
 """
+_INVOICE_WITHOUT_TAX: Final = """   Lena Fischer
+   4 Mill Road, York YO1 7HU
+INVOICE   # HB/20417
+Date: March 5, 2020   Customer ID: 3391
+Hosting, 12 months   12   $8.00   $96.00
+Amount due   $96.00
+Please pay to Brightwave Hosting Ltd
+Brightwave Hosting Ltd - 8 Dock Street, Leeds
+"""
 _INVOICE_FIELDS: Final = {
     "seller": "Ostsee Werkzeuge GmbH",
     "invoice_number": "R-2021-0457",
@@ -106,7 +115,19 @@ READY_EXAMPLES: Final[dict[str, tuple[Example, ...]]] = {
             },
         ),
     ),
-    "invoice": (Example(text=_INVOICE, output=_INVOICE_FIELDS),),
+    "invoice": (
+        Example(
+            text=_INVOICE_WITHOUT_TAX,
+            output={
+                "seller": "Brightwave Hosting Ltd",
+                "invoice_number": "HB/20417",
+                "date": "2020-03-05",
+                "currency": "$",
+                "total": 96.0,
+            },
+        ),
+        Example(text=_INVOICE, output=_INVOICE_FIELDS),
+    ),
     "invoice_lines": (
         Example(
             text=_INVOICE,

@@ -32,9 +32,22 @@ def _record(properties: Schema, required: list[str]) -> Schema:
     }
 
 
+def _name(description: str) -> Schema:
+    """A name holds a letter: small models give a registration number in its place."""
+    return {**_text(description, 80), "pattern": r"[^\W\d_]"}
+
+
+def _number(description: str) -> Schema:
+    """A document's number holds a digit: small models give the word before it in its place."""
+    return {**_text(description, 40), "pattern": r"\d"}
+
+
+_ADDRESS: Final = r"^(?=[\s\S]*\d)[\s\S]*[^\W\d_]{3}[\s\S]*[^\W\d_]{3}"
+
+
 def _address(description: str) -> Schema:
-    """An address holds words: small models give a registration number in its place."""
-    return {**_text(description, 140), "pattern": r"[^\W\d_]{3}[\s\S]*[^\W\d_]{3}"}
+    """An address holds words and a number: small models give half a name in its place."""
+    return {**_text(description, 140), "pattern": _ADDRESS}
 
 
 _CURRENCY: Final[Schema] = {
@@ -59,8 +72,8 @@ _LINE_ITEMS: Final[Schema] = {
 }
 
 _INVOICE: Final[Schema] = {
-    "seller": _text("company that sends the invoice and gets the money", 80),
-    "invoice_number": _text("number of the invoice", 40),
+    "seller": _name("company that sends the invoice and gets the money"),
+    "invoice_number": _number("number of the invoice"),
     "date": _date("date of the invoice"),
     "currency": _CURRENCY,
     "net": _amount("sum without tax"),
@@ -74,7 +87,7 @@ READY_SCHEMAS: Final[dict[str, Schema]] = {
     "invoice_lines": _record(
         {
             **_INVOICE,
-            "buyer": _text("customer to whom it is billed", 80),
+            "buyer": _name("customer to whom it is billed"),
             "due_date": _date("date until which to pay"),
             "line_items": _LINE_ITEMS,
         },
@@ -82,7 +95,7 @@ READY_SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "receipt": _record(
         {
-            "company": _text("name of the shop or company", 80),
+            "company": _name("name of the shop or company"),
             "address": _address("street and town of the shop, no registration or phone number"),
             "date": _date("date of the purchase, without the time"),
             "currency": _CURRENCY,
@@ -92,11 +105,11 @@ READY_SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "purchase_order": _record(
         {
-            "order_number": _text("number of the order", 40),
+            "order_number": _number("number of the order"),
             "date": _date("date of the order"),
             "delivery_date": _date("date on which to deliver"),
-            "buyer": _text("company that orders", 80),
-            "supplier": _text("company that is to deliver", 80),
+            "buyer": _name("company that orders"),
+            "supplier": _name("company that is to deliver"),
             "ship_to": _address("address to deliver to"),
             "currency": _CURRENCY,
             "net": _amount("sum without tax"),

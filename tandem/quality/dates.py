@@ -137,6 +137,12 @@ def parse_date(text: str, *, day_first: bool = True) -> date | None:
     return readings[0] if day_first else readings[-1]
 
 
+def written_dates(text: str) -> list[str]:
+    """The dates in `text` as it writes them, in reading order, without repeats."""
+    found = (" ".join(text[one.start : one.end].split()) for one in find_dates(text))
+    return list(dict.fromkeys(found))
+
+
 def is_only_date(text: str) -> bool:
     """Whether `text` is one date and nothing else."""
     found = find_dates(text)

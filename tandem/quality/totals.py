@@ -23,6 +23,7 @@ NET: Final = (
     "total_before_tax",
     "taxable_amount",
 )
+_TILL_SUBTOTALS: Final = ("subtotal", "sub_total")
 TAX: Final = (
     "tax",
     "tax_amount",
@@ -98,7 +99,9 @@ def _header(output: Mapping[str, Any]) -> Iterator[str]:
         return
     if not (net and tax and total):
         return
-    if _adds_up(net[1] + tax[1], [total[1]], output) or _tax_inside(net[1], tax[1], total[1]):
+    if _adds_up(net[1] + tax[1], [total[1]], output):
+        return
+    if net[0] in _TILL_SUBTOTALS and _tax_inside(net[1], tax[1], total[1]):
         return
     rate = amount_of(output, RATES)
     slip = f" ({tax[0]} equals {rate[0]})" if rate and rate[1] == tax[1] else ""

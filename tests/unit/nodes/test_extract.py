@@ -140,9 +140,38 @@ def test_ready_examples_pass_their_own_gates(name: str) -> None:
         assert gates(answer, ready) == []
 
 
-def test_the_tax_rate_for_the_amount_is_refused() -> None:
-    assert gates({**COPIED, "tax": "6"}) == ["grounded"]
-    assert gates({**COPIED, "tax": "6%"}) == ["schema"]
+@pytest.mark.parametrize("tax", ["6", "6%"])
+def test_the_tax_rate_for_the_amount_is_left_out_and_named(tax: str) -> None:
+    ready = prepared()
+    attempt = TASK.attempt(ready, FakeTierCall([json.dumps({**COPIED, "tax": tax})]))
+    assert attempt["output"] == {name: OUTPUT[name] for name in OUTPUT if name != "tax"}
+    assert attempt["signals"]["dropped:tax"] == 1.0
+    assert TASK.check(ready, attempt) == []
+
+
+@pytest.mark.parametrize(("tax", "gate"), [("6", "grounded"), ("6%", "schema")])
+def test_the_tax_rate_for_a_required_amount_is_refused(tax: str, gate: str) -> None:
+    required = {**TAXED, "required": [*TAXED["required"], "tax"]}
+    assert gates({**COPIED, "tax": tax}, prepared(output_schema=required)) == [gate]
+
+
+def test_the_llm_may_give_a_total_that_the_second_view_ranks_lower() -> None:
+    ready = prepared(text=f"{RECEIPT}TOTAL ROUNDED RM 1.073,15\n")
+    reply = json.dumps({**COPIED, "tax": None})
+    small = TASK.attempt(ready, FakeTierCall([reply], name="slm"))
+    large = TASK.attempt(ready, FakeTierCall([reply], name="llm"))
+    assert [failure["gate"] for failure in TASK.check(ready, small)] == ["second_view"]
+    assert TASK.check(ready, large) == []
+
+
+def test_the_document_date_and_the_total_are_chosen_from_the_document() -> None:
+    fields = prepared(output_schema="receipt")["generation_schema"]["properties"]
+    assert fields["date"]["enum"] == ["02/03/2016"]
+    assert fields["total"]["enum"] == ["1.012,40", "60,74", "1.073,14"]
+    assert fields["company"]["type"] == "string"
+    bare = prepared(text="A receipt", output_schema="receipt")["generation_schema"]["properties"]
+    assert "enum" not in bare["date"]
+    assert "enum" not in bare["total"]
 
 
 @pytest.mark.parametrize(
@@ -153,13 +182,22 @@ def test_the_tax_rate_for_the_amount_is_refused() -> None:
         ({"date": "03/03/2016"}, ["grounded", "second_view"]),
         ({"company": "BRIGHT STATIONERS"}, ["grounded"]),
         ({"company": ""}, ["schema"]),
-        ({"address": "10450"}, ["schema"]),
+        ({"company": "10450"}, ["schema"]),
+        ({"company": "STATIONERY LTD"}, ["second_view"]),
         ({"date": "14 MARKET STREET"}, ["schema"]),
         ({"total": "ten"}, ["schema", "grounded"]),
     ],
 )
 def test_wrong_values_are_refused(change: dict[str, Any], expected: list[str]) -> None:
     assert gates({**COPIED, **change}) == expected
+
+
+def test_half_an_address_is_left_out_and_named() -> None:
+    ready = prepared()
+    attempt = TASK.attempt(ready, FakeTierCall([json.dumps({**COPIED, "address": "10450"})]))
+    assert "address" not in attempt["output"]
+    assert attempt["signals"]["dropped:address"] == 1.0
+    assert TASK.check(ready, attempt) == []
 
 
 def test_an_absent_optional_value_is_dropped() -> None:

@@ -99,6 +99,23 @@ def test_a_pydantic_schema_becomes_a_tight_one() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("copied", "number"),
+    [
+        ("INVOICE 2026-0417", "2026-0417"),
+        ("Factuurnummer: 993548900", "993548900"),
+        ("Rechnung Nr. R-2021-0457", "R-2021-0457"),
+        ("TAX INVOICE # : OR1803", "OR1803"),
+        ("RE 2019 33", "RE 2019 33"),
+        ("INVOICE", "INVOICE"),
+    ],
+)
+def test_a_number_loses_the_words_before_it(copied: str, number: str) -> None:
+    schema = READY_SCHEMAS["invoice"]
+    assert typed({"invoice_number": copied}, schema, "") == {"invoice_number": number}
+    assert typed({"seller": copied}, schema, "") == {"seller": copied}
+
+
 @pytest.mark.parametrize("name", sorted(READY_SCHEMAS))
 def test_ready_schemas_are_valid_and_bounded(name: str) -> None:
     schema = for_generation(checked(READY_SCHEMAS[name]))

@@ -44,6 +44,7 @@ def test_what_adds_up_passes(output: Any) -> None:
             "net + tax is not total (tax equals tax_rate)",
         ),
         ({"net": 46.68, "tax": 9.34, "total": 56.2}, "net + tax is not total"),
+        ({"net": 717.97, "tax": 124.61, "total": 717.97}, "net + tax is not total"),
         ({"tax": 15.9, "total": 15.9}, "tax is not less than total"),
         ({"tax": 500, "total": 80}, "tax is not less than total"),
         (
