@@ -6,7 +6,6 @@ Examples go in as past chat turns, where they help; inside the message they do n
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -111,7 +110,6 @@ class LabelTask:
 
     def _labels(self, request: Request) -> list[str]:
         labels = list(request.get("labels") or self.default_labels)
-        duplicates = [label for label, count in Counter(labels).items() if count > 1]
         problem = ""
         if len(labels) < 2:
             problem = f"{self.name} needs at least two labels, and {len(labels)} came."
@@ -119,8 +117,8 @@ class LabelTask:
             problem = f"{len(labels)} labels are more than the {self.max_labels} allowed."
         elif any(not label.strip() for label in labels):
             problem = "A label is empty."
-        elif duplicates:
-            problem = f"A label is given more than once: {', '.join(map(repr, duplicates))}."
+        elif len(set(labels)) < len(labels):
+            problem = "A label is given more than once."
         if problem:
             raise InvalidRequest(problem, "Give different labels, each a word or a few.")
         return labels

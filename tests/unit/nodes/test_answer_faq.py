@@ -85,8 +85,7 @@ def test_the_slm_s_refusal_escalates_and_the_llm_s_is_an_honest_answer() -> None
         ("You earn six hours of annual leave per pay period in Germany.", ["names"]),
         ("You earn leave per pay period at leave@example.org.", ["addresses"]),
         (
-            "Employees with years of service earn unlimited splendid vacations abroad, "
-            "plus generous dragons.",
+            "Employees with years of service earn hours, splendid vacations and dragons.",
             ["support"],
         ),
     ],

@@ -76,6 +76,13 @@ def test_examples_go_in_as_past_turns() -> None:
     ]
 
 
+def test_own_labels_are_put_as_categories() -> None:
+    for labels, word in ((["negative", "positive"], "sentiment"), (["up", "down"], "categories")):
+        tier = FakeTierCall([labels[0]])
+        SENTIMENT.attempt(ask(SENTIMENT, labels=labels), tier)
+        assert word in tier.prompts[0].messages[0]["content"]
+
+
 def test_a_small_margin_is_rejected_unless_the_llm_says_so() -> None:
     reply = first_token(positive=0.4, negative=0.35, neutral=0.25)
     prepared = ask(SENTIMENT)
