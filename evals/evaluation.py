@@ -20,7 +20,8 @@ from tandem.evals.result import Result
 from tandem.evals.runner import Graders, Progress, ResultsFile, alone, run
 from tandem.evals.services import CACHE_NAME
 from tandem.evals.suite import Suite
-from tandem.evals.summary import Summary, summarise
+from tandem.evals.summarise import summarise
+from tandem.evals.summary import Summary
 from tandem.evals.targets import POLICIES, Bench, applies, make_target
 from tandem.knowledge.store import MANIFEST
 from tandem.settings import Settings

@@ -111,7 +111,8 @@ def test_tool_choices_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_kept_answer_is_not_given_where_the_guard_refuses(tmp_path: Path) -> None:
-    inner, sent = RuleTier("llm", lambda _: ANSWER), []
+    inner = RuleTier("llm", lambda _: ANSWER)
+    sent: list[str] = []
     allowed = tier(tmp_path, inner, release=lambda text, _: text, sent=sent.append)
     bound(allowed).complete(PROMPT)
     assert "Is it?" in sent[0]
@@ -126,7 +127,8 @@ def test_a_kept_answer_is_not_given_where_the_guard_refuses(tmp_path: Path) -> N
 
 
 def test_kept_answers_stream_too(tmp_path: Path) -> None:
-    inner, heard = RuleTier("slm", lambda _: ANSWER), []
+    inner = RuleTier("slm", lambda _: ANSWER)
+    heard: list[str] = []
     for _ in range(2):
         bound(tier(tmp_path, inner), on_token=heard.append).complete(PROMPT)
     assert heard == ["yes it is", "yes it is"]

@@ -13,7 +13,8 @@ from tandem.evals import gate
 from tandem.evals.outcomes import of_error
 from tandem.evals.result import Result
 from tandem.evals.suite import Suite
-from tandem.evals.summary import PolicySummary, Summary, summarise
+from tandem.evals.summarise import summarise
+from tandem.evals.summary import PolicySummary, Summary
 from tests.unit.evals.cases import case
 
 SUITES = {
@@ -22,11 +23,9 @@ SUITES = {
 }
 
 
-def row(
-    number: int, policy: str, right: bool | None, suite: str = "films", **fields: Any
-) -> Result:
+def row(number: int, policy: str, right: bool | None, suite: str = "films", **fields: Any) -> Any:
     """A result; `right` None: not served."""
-    made: Any = {
+    return {
         **of_error(policy, case(number, suite=suite), None),
         "status": "accepted" if right is not None else "needs_review",
         "output": None if right is None else {"label": "positive" if right else "negative"},
@@ -37,7 +36,6 @@ def row(
         "route": [step("llm" if policy == "llm_only" else "slm", True)],
         **fields,
     }
-    return made
 
 
 def step(tier: str, accepted: bool) -> dict[str, Any]:
