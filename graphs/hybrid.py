@@ -41,7 +41,7 @@ def build(services: Services, tasks: Sequence[Task] = (), tools: Sequence[Tool] 
         builder.add_edge(node, "quality_check")
     builder.add_conditional_edges("quality_check", route_verdict)
     builder.add_edge("escalate", "quality_check")
-    builder.add_conditional_edges("plan", route_step)
+    builder.add_conditional_edges("plan", route_plan)
     builder.add_conditional_edges("act", route_step)
     builder.add_edge("synthesise", "quality_check")
     builder.add_edge("record", END)
@@ -79,16 +79,24 @@ def route_verdict(state: State) -> Literal["escalate", "record"]:
     raise ValueError(f"quality_check cannot lead to {state['next']!r}")
 
 
-def route_step(state: State) -> Literal["act", "synthesise", "quality_check"]:
-    """Where the agent goes on: the next step, the answer, or out with an error."""
+def route_plan(state: State) -> Literal["act", "quality_check"]:
+    """Where the agent goes once it has planned: to its first step, or out with an error."""
+    match state["next"]:
+        case "act":
+            return "act"
+        case "quality_check":
+            return "quality_check"
+    raise ValueError(f"plan cannot lead to {state['next']!r}")
+
+
+def route_step(state: State) -> Literal["act", "synthesise"]:
+    """Where the agent goes on: to its next step, or to the answer."""
     match state["next"]:
         case "act":
             return "act"
         case "synthesise":
             return "synthesise"
-        case "quality_check":
-            return "quality_check"
-    raise ValueError(f"the agent cannot go on to {state['next']!r}")
+    raise ValueError(f"act cannot lead to {state['next']!r}")
 
 
 builder = build(Services())

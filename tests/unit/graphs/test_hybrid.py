@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tandem.errors import DeadlineExceeded, ModelUnavailable
-from tandem.graphs.hybrid import build, route_step, route_verdict
+from tandem.graphs.hybrid import build, graph, route_plan, route_step, route_verdict
 from tandem.nodes.state import Context
 from tandem.records import Answer
 from tests.unit.fakes import completion
@@ -149,5 +149,12 @@ def test_a_second_run_on_a_thread_keeps_nothing_of_the_first(tmp_path: Path) -> 
 def test_routers_refuse_what_they_do_not_know() -> None:
     with pytest.raises(ValueError, match="cannot lead"):
         route_verdict({"request": {"text": ""}, "next": "nowhere"})
-    with pytest.raises(ValueError, match="cannot go on"):
-        route_step({"request": {"text": ""}, "next": "nowhere"})
+    with pytest.raises(ValueError, match="cannot lead"):
+        route_plan({"request": {"text": ""}, "next": "synthesise"})
+    with pytest.raises(ValueError, match="cannot lead"):
+        route_step({"request": {"text": ""}, "next": "quality_check"})
+
+
+def test_the_readme_shows_the_graph_as_langgraph_draws_it() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    assert graph.get_graph().draw_mermaid().strip() in readme
