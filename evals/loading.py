@@ -65,7 +65,9 @@ def _also(suite: Suite, folder: Path, notices: list[str]) -> list[Row]:
         if not path.is_file():
             notices.append(f"{suite.name}: {also.count} rows of {also.file} are missing")
             continue
-        ordered = sorted(read_rows(path), key=lambda row: digest(str(row.data[suite.fields.id])))
+        # Another hash than the one that orders the cases, which would put all of these first.
+        key = suite.fields.id
+        ordered = sorted(read_rows(path), key=lambda row: digest("also", str(row.data.get(key))))
         rows += [
             Row({**row.data, **also.expected}, row.file, row.line) for row in ordered[: also.count]
         ]

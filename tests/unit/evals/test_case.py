@@ -178,3 +178,10 @@ def test_a_changed_row_has_another_sum(tmp_path: Path) -> None:
     again = load_cases(suite(tmp_path, ROW)).cases[0]
     other = load_cases(suite(tmp_path, {**ROW, "expected": "billing"})).cases[0]
     assert case_sum(first) == case_sum(again) != case_sum(other)
+
+
+def test_added_rows_stand_among_the_others() -> None:
+    cases = load_cases("handbook_faq").cases
+    answerable = [bool(case["expected"]["source"]) for case in cases]
+    assert answerable.count(False) == 30
+    assert 25 <= sum(answerable[:49]) <= 43  # of 68 in all
