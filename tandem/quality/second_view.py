@@ -43,6 +43,7 @@ _NOT_GRAND: Final = re.compile(
     r"included|includes|summary|tender|total\s*gst|total\s*\d+\s*%",
     re.IGNORECASE,
 )
+_PART: Final = re.compile(r"sub\s*-?\s*tot|zwischensumme|excl|\bht\b", re.IGNORECASE)
 _TAX_SUMMARY: Final = re.compile(r"(?:gst|vat|tax)\s*summary", re.IGNORECASE)
 _CHANGE: Final = re.compile(
     r"\b(?:change|wisselgeld|rendu|r[uü]ckgeld|cambio|resto)\b", re.IGNORECASE
@@ -82,6 +83,8 @@ def second_view_gate(output: Any, source_text: str, *, strict: bool = True) -> l
     total, totals = amount_of(output, TOTAL), total_candidates(source_text)
     if total and totals and total[1] not in (totals[:1] if strict else totals):
         details.append(f"{total[0]}: another amount looks like the grand total")
+    if strict and total and not totals and total[1] in part_amounts(source_text):
+        details.append(f"{total[0]}: it is labelled as a part of one")
     day, days = _date_of(output), date_candidates(source_text)
     if day and days and day[1] not in (days[:2] if strict else days):
         details.append(f"{day[0]}: another date looks like the document's")
@@ -124,6 +127,14 @@ def total_candidates(text: str) -> list[Decimal]:
         if _is_total_label(line) and (amount := _amount_near(lines, index, mark)):
             (strong if _STRONG.search(line) else weak).append(amount)
     return _distinct([*_tendered_less_change(text, mark), *reversed(strong), *_by_count(weak)])
+
+
+def part_amounts(text: str) -> set[Decimal]:
+    """Amounts whose label says that they are no grand total: a subtotal, a sum without tax."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    mark: DecimalMark = decimal_mark(text) or "."
+    labels = [index for index, line in enumerate(lines) if _PART.search(line)]
+    return {amount for index in labels if (amount := _amount_near(lines, index, mark))}
 
 
 def _tendered_less_change(text: str, mark: DecimalMark) -> list[Decimal]:

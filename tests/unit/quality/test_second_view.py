@@ -74,6 +74,15 @@ def test_not_strict_any_labelled_total_and_any_date_will_do() -> None:
     assert second_view_gate({"total": 12.4, "date": "2016-03-05"}, RECEIPT, strict=False) != []
 
 
+def test_a_subtotal_is_no_total_where_no_total_is_seen() -> None:
+    text = "SUB TOTAL :\n234.00\nTOTAL GST\n14.05\nTOTAL :\nCASH :\nCHANGE :\n248.05\n248.05"
+    assert total_candidates(text) == []
+    assert second_view_gate({"total": 248.05}, text) == []
+    assert second_view_gate({"total": 234}, text, strict=False) == []
+    refused = second_view_gate({"total": 234}, text)
+    assert [failure["detail"] for failure in refused] == ["total: it is labelled as a part of one"]
+
+
 def test_a_seller_is_judged_where_there_is_a_total() -> None:
     text = "ACME SHOP\nBill to: Ann Lee\nTOTAL 5.00"
     assert second_view_gate({"seller": "Acme Shop", "total": 5}, text) == []
