@@ -133,8 +133,18 @@ def part_amounts(text: str) -> set[Decimal]:
     """Amounts whose label says that they are no grand total: a subtotal, a sum without tax."""
     lines = [line for line in text.splitlines() if line.strip()]
     mark: DecimalMark = decimal_mark(text) or "."
-    labels = [index for index, line in enumerate(lines) if _PART.search(line)]
-    return {amount for index in labels if (amount := _amount_near(lines, index, mark))}
+    labels = [
+        (index, match.end()) for index, line in enumerate(lines) if (match := _PART.search(line))
+    ]
+    found = (_first_amount(lines[index][end:], lines[index + 1 :], mark) for index, end in labels)
+    return {amount for amount in found if amount is not None}
+
+
+def _first_amount(rest: str, below: list[str], mark: DecimalMark) -> Decimal | None:
+    """The first amount in the `rest` of a label's line, else the one `below` it."""
+    if match := _AMOUNT.search(rest) or _WHOLE_AMOUNT.search(rest):
+        return parse_number(match["number"], mark)
+    return _amount_near(["", *below], 0, mark)
 
 
 def _tendered_less_change(text: str, mark: DecimalMark) -> list[Decimal]:

@@ -81,6 +81,9 @@ def test_a_subtotal_is_no_total_where_no_total_is_seen() -> None:
     assert second_view_gate({"total": 234}, text, strict=False) == []
     refused = second_view_gate({"total": 234}, text)
     assert [failure["detail"] for failure in refused] == ["total: it is labelled as a part of one"]
+    beside = "Subtotal 128.00   Tax 10.24   Total 138.24"
+    assert second_view_gate({"total": 138.24}, beside) == []
+    assert second_view_gate({"total": 128}, beside) != []
 
 
 def test_a_seller_is_judged_where_there_is_a_total() -> None:
