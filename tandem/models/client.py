@@ -127,7 +127,7 @@ class Client:
                 _tell(on_token, text)
 
     def _reply(self, prompt: Prompt, parts: _Parts, call: Call) -> RawReply:
-        text, tokens = "".join(parts.text), tuple(parts.tokens)
+        text, tokens = _whole("".join(parts.text)), tuple(parts.tokens)
         if prompt.choices is not None:
             text, tokens = dialects.unwrap_choice(text, tokens, self.dialect)
         return RawReply(
@@ -217,6 +217,11 @@ def _counted(prompt: Prompt, parts: _Parts) -> Usage:
     answer = len(parts.tokens) or estimate_tokens("".join(parts.text))
     asked = sum(estimate_tokens(message["content"]) for message in prompt.messages)
     return {"input_tokens": asked, "output_tokens": answer}
+
+
+def _whole(text: str) -> str:
+    """`text` without halves of characters (lone surrogates), which nothing could write down."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _short(model: str) -> str:

@@ -88,6 +88,8 @@ def unwrap_choice(
         start = text.index(json.dumps(choice, ensure_ascii=False), text.index(":")) + 1
     except (ValueError, KeyError, TypeError):
         return text, tuple(tokens)
+    if not isinstance(choice, str):
+        return text, tuple(tokens)
     return choice, _cut(tokens, start, start + len(choice))
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.loopback import Loopback, answer, serve, status
 from tests.unit.models.house import SECRET, House
-from tests.unit.models.loopback import Loopback, answer, serve, status
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 
 from tandem.errors import ModelUnavailable
 from tandem.models.breaker import CircuitBreaker
+from tests.loopback import Loopback, answer, serve, status
 from tests.unit.models.house import House, context, prompt
-from tests.unit.models.loopback import Loopback, answer, serve, status
 
 
 def test_a_breaker_opens_for_its_endpoint_alone_and_lets_one_trial_through(

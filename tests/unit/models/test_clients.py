@@ -21,8 +21,8 @@ from tandem.models.llm import openai_client
 from tandem.models.slm import hugging_face_client
 from tandem.models.tier import Prompt, ToolCall
 from tandem.models.wire import CallError
-from tests.unit.models import loopback
-from tests.unit.models.loopback import answer, serve, status, tool_answer
+from tests import loopback
+from tests.loopback import answer, serve, status, tool_answer
 
 SECRET = "Alice Adams owes 12 pounds"
 ASKED = [
@@ -113,6 +113,11 @@ def test_the_reply_holds_text_tokens_usage_and_who_answered(connect: Connect) ->
     assert reply.usage == {"input_tokens": 40, "output_tokens": 2}
     assert reply.finish == "length"
     assert reply.model == "served-model"
+
+
+def test_half_a_character_is_replaced_and_a_split_one_put_together(connect: Connect) -> None:
+    with serve(answer("a\ud800", "b \ud83d", "\ude00")) as server:
+        assert connect(server.url).stream(prompt(), soon()).text == "a\ufffdb \U0001f600"
 
 
 def test_usage_is_counted_where_the_server_tells_none(connect: Connect) -> None:

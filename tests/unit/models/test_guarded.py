@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tandem.errors import EgressBlocked, ModelError
+from tests.loopback import Loopback, serve, status
 from tests.unit.models.house import ASKED, SECRET, TOOL, House, prompt
-from tests.unit.models.loopback import Loopback, serve, status
 
 
 def test_the_guard_sees_all_that_leaves_on_every_call(house: House, good: Loopback) -> None:

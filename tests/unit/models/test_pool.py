@@ -21,9 +21,9 @@ from tandem.models.pool import build_tier
 from tandem.models.tier import Prompt
 from tandem.records import Message
 from tandem.settings import Settings
-from tests.unit.models import loopback
+from tests import loopback
+from tests.loopback import Loopback, answer, serve, status
 from tests.unit.models.house import SECRET, Address, House, context, model_of, prompt
-from tests.unit.models.loopback import Loopback, answer, serve, status
 
 
 def test_an_answer_is_counted_and_charged(house: House, good: Loopback) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from tandem.errors import ModelError
 from tandem.models.tier import ToolCall
+from tests.loopback import answer, serve, tool_answer
 from tests.unit.models.house import ASKED, TOOL, House, context
-from tests.unit.models.loopback import answer, serve, tool_answer
 
 
 def test_calls_are_chosen_by_a_schema_where_tools_are_not_native(house: House) -> None:

@@ -131,7 +131,7 @@ def token_chunk(text: str, top: Mapping[str, float] | None = None) -> str:
     entry = {
         "token": text,
         "logprob": alternatives.get(text, -9.0),
-        "bytes": list(text.encode()),
+        "bytes": list(text.encode(errors="surrogatepass")),
         "top_logprobs": [
             {"token": other, "logprob": value, "bytes": None}
             for other, value in alternatives.items()
