@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -108,11 +108,14 @@ class House:
     llm: Loopback
 
     def ask(self, task: str, **fields: Any) -> tuple[Answer, TandemError | None]:
+        """The answer of a run, and its error; an empty `task` has a model read it first."""
+        given = {**TASKS.get(task, {}), **fields}
         try:
-            return self.tandem.run({"task": task, **TASKS[task], **fields}), None  # type: ignore[typeddict-item]
+            return self.tandem.run(
+                given.pop("text"), **({"task": task} if task else {}), **given
+            ), None
         except TandemError as error:
-            assert error.answer is not None
-            return error.answer, error
+            return cast("Answer", error.answer), error
 
     def row(self, answer: Answer) -> dict[str, Any]:
         row = self.tandem.services.ledger.run(answer["run_id"])
@@ -279,26 +282,12 @@ SENSITIVE = (
 def test_sensitive_texts_reach_the_public_server_on_no_path(
     tmp_path: Path, turn: Turn | None
 ) -> None:
+    cases = itertools.product(("sentiment", "extraction", ""), (CARD, MAIL))
     with house(tmp_path, turn, healthy) as made:
-        for task, secret in itertools.islice(
-            itertools.cycle(
-                itertools.product(("sentiment", "extraction", "reasoning"), (CARD, MAIL))
-            ),
-            IN_A_ROW,
-        ):
-            given = {**TASKS.get(task, {}), "text": f"{RECEIPT}\nA fine film. Mine is {secret}"}
-            got, error = made.ask(task, **given) if task in TASKS else ask_free(made, given)
+        for task, secret in itertools.islice(itertools.cycle(cases), IN_A_ROW):
+            got, error = made.ask(task, text=f"{RECEIPT}\nA fine film. Mine is {secret}")
             assert got["output"] is None
             assert got["status"] in ("needs_review", "failed")
             assert (error is None) == (got["status"] == "needs_review")
             assert made.row(got)["may_escalate"] is False
         assert made.llm.seen == []
-
-
-def ask_free(made: House, given: dict[str, Any]) -> tuple[Answer, TandemError | None]:
-    """Without a task: the request is read by a model first."""
-    try:
-        return made.tandem.run(given["text"]), None
-    except TandemError as error:
-        assert error.answer is not None
-        return error.answer, error
