@@ -37,13 +37,20 @@ class Searcher(Protocol):
         ...
 
 
-def retrieve(request: Request, searcher: Searcher, top_k: int, min_score: float) -> Prepared:
+def retrieve(
+    request: Request,
+    searcher: Searcher,
+    top_k: int,
+    min_score: float,
+    names_must_be_known: bool = True,
+) -> Prepared:
     """`question`, `turns` (earlier ones), `passages`, `cosine` (the best one) and `found`.
 
     A question that follows others is searched for together with the user's last one. `found` is
     False where no passage is near enough (the best cosine is below `min_score`), or where the
     question names something (Berlin, Apple Pay) that none of them does: on 68 handbook questions
-    with an answer that was never so.
+    with an answer that was never so. Without `names_must_be_known` only the cosine counts: a
+    customer's message holds the customer's own name.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def retrieve(request: Request, searcher: Searcher, top_k: int, min_score: float)
     cosine = max((hit["cosine"] for hit in hits), default=-1.0)
     passages = [_passage(hit) for hit in hits]
     foreign = known_names(question, [searchable(passage) for passage in passages])
-    found = cosine >= min_score and not foreign
+    found = cosine >= min_score and not (foreign and names_must_be_known)
     return {
         "question": question,
         "turns": turns,

@@ -82,12 +82,16 @@ class Reason:
             return tier.attempt({"text": work}, signals=signals)
         if prepared["schema"] is None or done.finish == "length":
             return tier.attempt({"work": work, "answer": final_answer(work)}, signals=signals)
-        messages += [
+        further: list[Message] = [
             {"role": "assistant", "content": work},
             {"role": "user", "content": TYPED},
         ]
         typed = tier.complete(
-            Prompt(messages=messages, max_tokens=self.max_tokens, schema=prepared["schema"])
+            Prompt(
+                messages=[*messages, *further],
+                max_tokens=self.max_tokens,
+                schema=prepared["schema"],
+            )
         )
         return tier.attempt({"work": work, "answer": _parsed(typed.text)}, signals=signals)
 

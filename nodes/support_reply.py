@@ -71,7 +71,9 @@ class SupportReply:
 
     def prepare(self, request: Request, profile: Profile) -> Prepared:  # noqa: ARG002
         """The passages that are nearest to the customer's message."""
-        return retrieve(request, self.searcher, self.top_k, self.min_score)
+        return retrieve(
+            request, self.searcher, self.top_k, self.min_score, names_must_be_known=False
+        )
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
         """One call over the passages; the template where there are none."""
