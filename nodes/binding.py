@@ -29,6 +29,7 @@ def bind(
             task=profile["task"],
             run_id=state["run_id"],
             purpose=purpose,
+            private_only=context_of(runtime).private_only,
             on_token=_token_writer(runtime) if purpose == "answer" else None,
         )
     )

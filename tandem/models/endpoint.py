@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from tandem.errors import TandemError
+from tandem.errors import EgressBlocked, TandemError
 from tandem.models.breaker import CircuitBreaker
 from tandem.models.cancel import pause
 from tandem.models.client import Client, RawReply
@@ -114,6 +114,12 @@ class ModelEndpoint:
         CallError: it gave no answer.
         PromptTooLong, EgressBlocked: it was not asked.
         """
+        if ask.context.private_only and not self.model.private:
+            raise EgressBlocked(
+                f"Nothing was sent to model {self.name}, which is not private: this run is private "
+                "only.",
+                "Name a private model for the tier, or run without private_only.",
+            )
         prompt, tools = self._shape(ask)
         check_window(prompt, self.model.context, self.name, tuple(tools))
         if not self._breaker.allow():

@@ -71,6 +71,8 @@ class CallContext:
     task: str = ""
     run_id: str = ""
     purpose: Purpose = "answer"
+    private_only: bool = False
+    """No model that is not private may be asked, whatever the guard would say."""
     on_token: Callable[[str], None] | None = None
     """Gets the text as it is generated; None: nobody listens."""
 

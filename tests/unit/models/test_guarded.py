@@ -9,7 +9,7 @@ import pytest
 
 from tandem.errors import EgressBlocked, ModelError
 from tests.loopback import Loopback, serve, status
-from tests.unit.models.house import ASKED, SECRET, TOOL, House, prompt
+from tests.unit.models.house import ASKED, SECRET, TOOL, House, context, prompt
 
 
 def test_the_guard_sees_all_that_leaves_on_every_call(house: House, good: Loopback) -> None:
@@ -80,3 +80,13 @@ def test_a_constraint_that_the_guard_would_change_does_not_leave(
     with pytest.raises(EgressBlocked):
         tier.complete(prompt(choices=["Alice Adams", "nobody"]))
     assert good.seen == []
+
+
+def test_a_private_run_reaches_no_public_model(house: House, good: Loopback) -> None:
+    pool = house.pool({"a": {"url": good.url, "private": False}})
+    tier = pool.tier("slm").bind(context(private_only=True))
+    with pytest.raises(EgressBlocked, match="private only"):
+        tier.complete(prompt())
+    assert good.seen == []
+    private = house.pool({"a": {"url": good.url}}).tier("slm").bind(context(private_only=True))
+    assert private.complete(prompt()).text == "fine"
