@@ -15,7 +15,7 @@ from tandem.nodes.binding import bind, context_of
 from tandem.nodes.state import Context, State
 from tandem.nodes.task import Task
 from tandem.privacy.assess import assess
-from tandem.records import Attempt, Profile, Request, TierName
+from tandem.records import TASKS, Attempt, Profile, Request, TierName
 from tandem.routing.policy import LlmAccess, decide
 from tandem.routing.reading import feasible_tasks, read_task
 from tandem.routing.validation import validate
@@ -51,6 +51,8 @@ class Classify:
             "parent_run_id": context.parent_run_id,
             "started": now,
             "deadline": now + self.services.settings.limits.deadline_s,
+            "profile": None,
+            "decision": None,
             "prepared": {},
             "attempts": [],
             "verdicts": [],
@@ -65,11 +67,14 @@ class Classify:
         profile = self._sensitivity(request)
         if profile["deadline_ms"]:
             fresh["deadline"] = fresh["started"] + profile["deadline_ms"] / 1000
-        access = self._access(context_of(runtime))
-        state: State = {"request": request, "profile": profile, **fresh}  # type: ignore[typeddict-item]
-        attempts = self._task(state, access, runtime)
+        context = context_of(runtime)
+        state: State = {**fresh, "request": request, "profile": profile}  # type: ignore[typeddict-item]
+        attempts = self._task(state, self._access(context), runtime)
         task = self.tasks[profile["task"]]
         own = self.services.settings.tasks.get(task.name)
+        if own and profile["quality"] is None:
+            profile["quality"] = own.quality
+        access = self._access(context, task.name)
         decision = decide(profile, task.node, (own and own.first_tier) or task.first_tier, access)
         self.services.ledger.profiled(fresh["run_id"], profile, decision, request)
         return {
@@ -104,9 +109,9 @@ class Classify:
             "reasons": reasons,
         }
 
-    def _access(self, context: Context) -> LlmAccess:
+    def _access(self, context: Context, task: str = "") -> LlmAccess:
         return LlmAccess(
-            llm_is_private=self.services.tier("llm", "").private,
+            llm_is_private=self.services.tier("llm", task).private,
             public_may_see=self.services.settings.privacy.public_may_see,
             private_only=context.private_only,
         )
@@ -159,10 +164,20 @@ class Classify:
         return call.attempt({"task": task}, signals={"label_probability": confidence})
 
     def _start(self, state: State, fresh: dict[str, Any]) -> None:
-        request = state.get("request")
-        declared: Request = request if isinstance(request, dict) else {"text": ""}
         parent = fresh["parent_run_id"] or None
+        declared = _declared(state.get("request"))
         self.services.ledger.start(fresh["run_id"], declared, parent_run_id=parent)
+
+
+def _declared(raw: Any) -> Request:
+    """What the ledger may note of a request that nobody has validated yet."""
+    declared: Request = {"text": ""}
+    if isinstance(raw, dict):
+        if raw.get("task") in TASKS:
+            declared["task"] = raw["task"]
+        if isinstance(raw.get("tenant"), str):
+            declared["tenant"] = raw["tenant"]
+    return declared
 
 
 def _name_task(profile: Profile, task: str, confidence: float, why: str) -> None:

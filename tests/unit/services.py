@@ -85,7 +85,7 @@ class FakeServices(Services):
         self.hits: list[Any] = []
 
     def tier(self, name: TierName, task: str = "") -> Tier:
-        return self.fakes[name]
+        return self.fakes.get(f"{name}:{task}", self.fakes[name])
 
     def search(self, text: str, k: int) -> list[Any]:
         return self.hits[:k]

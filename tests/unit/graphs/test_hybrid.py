@@ -12,7 +12,7 @@ from tandem.graphs.hybrid import build, graph, route_plan, route_step, route_ver
 from tandem.nodes.state import Context
 from tandem.records import Answer
 from tests.unit.fakes import completion
-from tests.unit.services import FakeServices
+from tests.unit.services import FakeServices, FakeTier
 
 DOWN = ModelUnavailable("No model of the tier answered.", "Look at it.")
 SENTIMENT = {"text": "A fine film.", "task": "sentiment", "labels": ["positive", "negative"]}
@@ -144,6 +144,51 @@ def test_a_second_run_on_a_thread_keeps_nothing_of_the_first(tmp_path: Path) -> 
     answer = graph.invoke({"request": second}, thread)["answer"]
     assert len(answer["attempts"]) == 1
     assert answer["output"]["label"] == "good"
+
+
+def test_an_invalid_request_on_a_thread_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    services = FakeServices(tmp_path, slm=[SURE])
+    graph = build(services).compile(checkpointer=InMemorySaver())
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    first: Any = {"request": SENTIMENT}
+    second: Any = {"request": {"text": ""}}
+    graph.invoke(first, thread)
+    answer = graph.invoke(second, thread)["answer"]
+    assert (answer["status"], answer["task"], answer["profile"]) == ("failed", "", None)
+    run = services.ledger.run(answer["run_id"])
+    assert run is not None
+    assert (run["task"], run["sensitivity"]) == ("", None)
+
+
+def test_the_ledger_notes_nothing_of_a_request_but_what_it_may_hold(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path)
+    answer = ask(services, {"text": "hello", "task": CARD, "tenant": {"name": "x"}})
+    assert answer["error"] is not None
+    assert answer["error"]["code"] == "invalid_request"
+    run = services.ledger.run(answer["run_id"])
+    assert run is not None
+    assert (run["task"], run["tenant"]) == ("", "")
+
+
+def test_what_may_go_to_the_llm_depends_on_the_tasks_own_llm(tmp_path: Path) -> None:
+    wrong = completion("sideways")
+    services = FakeServices(tmp_path, slm=[wrong, wrong], llm_private=True)
+    services.fakes["llm:sentiment"] = FakeTier("llm", False, services.guard, [SURE])
+    answer = ask(services, {**SENTIMENT, "text": CARD + "A fine film."})
+    assert (answer["status"], answer["error"]) == ("needs_review", None)
+    assert [attempt["tier"] for attempt in answer["attempts"]] == ["slm"]
+    assert ask(services, SENTIMENT)["tier"] == "llm"
+
+
+def test_a_quality_of_the_settings_counts_where_the_request_asks_none(tmp_path: Path) -> None:
+    settings: Any = {"tasks": {"sentiment": {"quality": 0.9}}}
+    services = FakeServices(tmp_path, slm=[SURE, SURE], **settings)
+    for asked, wanted in (({}, 0.9), ({"quality": 0.5}, 0.5)):
+        profile = ask(services, {**SENTIMENT, **asked})["profile"]
+        assert profile is not None
+        assert profile["quality"] == wanted
 
 
 def test_routers_refuse_what_they_do_not_know() -> None:
