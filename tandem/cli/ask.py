@@ -49,7 +49,7 @@ def command(
             context = Context(private_only=private_only)
             answer = tandem.run(text_of(text), context=context, **fields)
         except TandemError as error:
-            if error.answer is not None:
+            if error.answer is not None and (as_json or error.answer["attempts"]):
                 _show(error.answer, settings.currency, as_json)
             raise
     _show(answer, settings.currency, as_json)

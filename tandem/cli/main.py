@@ -11,6 +11,7 @@ import typer
 
 from tandem.cli import ask, doctor, index, models, report, run
 from tandem.cli import eval as eval_command
+from tandem.cli.requests import unexpected
 from tandem.errors import InvalidRequest, TandemError
 from tandem.settings import load
 
@@ -50,9 +51,9 @@ def main() -> None:
         app()
     except TandemError as error:
         raise SystemExit(told(error)) from None
-    except KeyboardInterrupt:
-        typer.echo("Stopped. What was finished is kept.", err=True)
-        raise SystemExit(130) from None
+    except Exception as error:
+        logging.getLogger(__name__).info("unexpected error", exc_info=True)
+        raise SystemExit(told(unexpected(error))) from None
 
 
 def told(error: TandemError) -> int:

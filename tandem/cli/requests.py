@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-from tandem.errors import InvalidRequest
+from tandem.errors import InvalidRequest, TandemError
 from tandem.records import Document, Request
 
 EXIT_BY_STATUS: Final = {"accepted": 0, "unverified": 3, "needs_review": 3, "failed": 4}
@@ -30,6 +30,8 @@ def schema_of(value: str) -> dict[str, Any] | str:
         raise InvalidRequest(
             f"The schema is not JSON: {error.msg} at line {error.lineno}.", "Correct it."
         ) from None
+    except RecursionError:
+        raise InvalidRequest("The schema is nested too deeply.", "Make it flatter.") from None
     if not isinstance(schema, dict):
         raise InvalidRequest("The schema is not a JSON object.", "Give a JSON schema.")
     return schema
@@ -47,12 +49,29 @@ def text_of(value: str) -> str:
 def request_of(
     row: Mapping[str, Any], folder: Path, load_file: Callable[[Path], Document]
 ) -> Request:
-    """A row of JSON lines as a Request: `files` are read, from `folder` on; `id` is left out."""
+    """A row of JSON lines as a Request: `files` are read, from `folder` on; `id` is left out.
+
+    Raises
+    ------
+    InvalidRequest, DocumentError: `files` is no list of paths, or one cannot be read.
+    """
     fields = {key: value for key, value in row.items() if key not in ("id", "files")}
     if files := row.get("files"):
-        loaded = [load_file(folder / name) for name in files]
-        fields["documents"] = [*fields.get("documents", []), *loaded]
+        documents = fields.get("documents", [])
+        if not (isinstance(files, list) and all(isinstance(name, str) for name in files)):
+            raise InvalidRequest("`files` is no list of paths.", "Correct the row.")
+        if not isinstance(documents, list):
+            raise InvalidRequest("`documents` is no list.", "Correct the row.")
+        fields["documents"] = [*documents, *(load_file(folder / name) for name in files)]
     return cast("Request", {"text": "", **fields})
+
+
+def unexpected(error: Exception) -> TandemError:
+    """What is told of an error that Tandem did not foresee. Its own words may quote the request."""
+    return TandemError(
+        f"Tandem failed unexpectedly ({type(error).__name__}); the ledger holds what was done.",
+        "`tandem --verbose` shows where; please report it.",
+    )
 
 
 def _read(path: Path) -> str:

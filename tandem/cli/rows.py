@@ -47,7 +47,8 @@ def read_rows(path: Path) -> list[Row]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        # Not `splitlines`: a JSON text may hold the other line separators of Unicode.
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"{path} cannot be read: {error}.", "Nothing was run.") from None
 
@@ -57,6 +58,8 @@ def _parsed(path: Path, number: int, line: str) -> Row:
         row = json.loads(line)
     except json.JSONDecodeError as error:
         raise _bad(path, number, f"no JSON ({error.msg})") from None
+    except RecursionError:
+        raise _bad(path, number, "nested too deeply") from None
     if not isinstance(row, dict):
         raise _bad(path, number, "not a JSON object")
     if not isinstance(row.get("id"), str) or not row["id"]:
@@ -80,11 +83,16 @@ class Output:
         self._file: IO[str] = path.open("a", encoding="utf-8")
 
     def write(self, row_id: str, answer: Answer | None, error: ErrorInfo | None) -> None:
-        """Append one row, whole, at once."""
+        """Append one row, whole, at once. Raises InvalidRequest where it cannot be written."""
         told = {key: answer[key] for key in KEPT} if answer else {"status": "failed"}
         line = json.dumps({"id": row_id, **told, "error": error}, ensure_ascii=False)
-        self._file.write(line + "\n")
-        self._file.flush()
+        try:
+            self._file.write(line + "\n")
+            self._file.flush()
+        except OSError as failure:
+            raise self._unwritable(failure) from None
+        if error is None:
+            self.done.add(row_id)
 
     def __enter__(self) -> Output:
         return self
@@ -93,17 +101,32 @@ class Output:
         self._file.close()
 
     def _finished(self) -> list[str]:
-        kept = []
-        for line in _lines(self.path):
+        kept, lines = [], _lines(self.path)
+        for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)
-                row_id, error = row["id"], row["error"]
-            except (json.JSONDecodeError, KeyError, TypeError):
+                row_id, error = str(row["id"]), row["error"]
+            except (ValueError, KeyError, TypeError, RecursionError):
+                # Only the last line may be one that a stopped run cut short.
+                if line.strip() and number < len(lines):
+                    raise self._foreign(number) from None
                 continue
             if error is None and row_id not in self.done:
                 self.done.add(row_id)
                 kept.append(line)
         return kept
+
+    def _foreign(self, number: int) -> InvalidRequest:
+        return InvalidRequest(
+            f"{self.path}:{number} is no answer of `tandem run`, so the file was left as it is.",
+            "Choose another file, or overwrite this one with --fresh.",
+        )
+
+    def _unwritable(self, error: OSError) -> InvalidRequest:
+        return InvalidRequest(
+            f"{self.path} cannot be written: {error.strerror}.",
+            "Make room, or choose another file.",
+        )
 
     def _rewrite(self, lines: list[str]) -> None:
         new = self.path.with_suffix(self.path.suffix + ".new")
@@ -111,6 +134,4 @@ class Output:
             new.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
             new.replace(self.path)
         except OSError as error:
-            raise InvalidRequest(
-                f"{self.path} cannot be written: {error.strerror}.", "Choose another file."
-            ) from None
+            raise self._unwritable(error) from None

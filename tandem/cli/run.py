@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +13,10 @@ import typer
 from filelock import FileLock, Timeout
 
 from tandem.cli.live import LiveTable
-from tandem.cli.requests import request_of
+from tandem.cli.requests import request_of, unexpected
 from tandem.cli.rows import Output, Row, read_rows
 from tandem.errors import InvalidRequest, TandemError
+from tandem.models.cancel import Cancellation
 from tandem.records import Answer, ErrorInfo
 from tandem.settings import Settings
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from tandem.app import Tandem
 
 EXIT_SOME_FAILED = 4
+EXIT_STOPPED = 130
+_log = logging.getLogger(__name__)
 
 
 def command(
@@ -41,16 +45,34 @@ def command(
 
     settings: Settings = ctx.obj
     rows = read_rows(source)
+    _refuse_own_input(source, output)
     with _alone(output), Output(output, fresh) as out, Tandem(settings) as tandem:
         missing = [row for row in rows if row["id"] not in out.done]
         table = LiveTable(settings, total=len(missing), kept=len(rows) - len(missing), live=live)
-        with table:
-            for row, answer, error in _answers(tandem, missing, source.parent, jobs):
-                out.write(row["id"], answer, error)
-                table.add(row, answer, error)
+        answers = _answers(tandem, missing, source.parent, jobs)
+        try:
+            with table, closing(answers):
+                for row, answer, error in answers:
+                    out.write(row["id"], answer, error)
+                    table.add(row, answer, error)
+        except KeyboardInterrupt:
+            typer.echo(
+                f"Stopped: {len(out.done)} of {len(rows)} rows are done and stand in {output}. "
+                "The same command goes on with the rest.",
+                err=True,
+            )
+            raise typer.Exit(EXIT_STOPPED) from None
         table.totals(out.path)
     if table.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _refuse_own_input(source: Path, output: Path) -> None:
+    if output.exists() and output.samefile(source):
+        raise InvalidRequest(
+            f"{output} is the file of the requests, which the answers would overwrite.",
+            "Choose another file; nothing was run.",
+        )
 
 
 @contextmanager
@@ -70,26 +92,32 @@ def _alone(output: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        # While it is held: whoever waits for it sees that its file is gone.
         Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 Result = tuple[Row, Answer | None, ErrorInfo | None]
 
 
-def _answers(tandem: Tandem, rows: list[Row], folder: Path, jobs: int) -> Iterator[Result]:
+def _answers(
+    tandem: Tandem, rows: list[Row], folder: Path, jobs: int
+) -> Generator[Result, None, None]:
     """Results as they come; at most `jobs` rows are under way, so a stop loses no more."""
     pool, waiting = ThreadPoolExecutor(jobs, "tandem-run"), iter(rows)
+    cancellation = Cancellation()
     running: dict[Future[Any], Row] = {}
     try:
         while True:
             while len(running) < jobs and (row := next(waiting, None)) is not None:
-                running[pool.submit(_answer, tandem, row, folder)] = row
+                run = cancellation.context().run
+                running[pool.submit(run, _answer, tandem, row, folder)] = row
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield (running.pop(future), *future.result())
     finally:
+        cancellation.cancel()
         pool.shutdown(cancel_futures=True)
 
 
@@ -98,4 +126,7 @@ def _answer(tandem: Tandem, row: Row, folder: Path) -> tuple[Answer | None, Erro
         answer = tandem.run(request_of(row, folder, tandem.services.load_file))
     except TandemError as error:
         return error.answer, error.info()
+    except Exception as error:  # a fault of one row must not end the others
+        _log.info("a row failed unexpectedly", exc_info=True)
+        return None, unexpected(error).info()
     return answer, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ def validate(raw: Any, limits: Limits, tasks: Collection[str]) -> Request:
             f"The request is not valid: {_problems(error)}.", "Nothing was run."
         ) from None
     _check_sizes(request, limits)
+    _check_characters(request)
     if not request["text"].strip() and not request.get("documents"):
         raise InvalidRequest("The request is empty.", "Give it a text or a document.")
     if (task := request.get("task")) and task not in tasks:
@@ -59,8 +61,30 @@ def _check_sizes(request: Request, limits: Limits) -> None:
         _at_most(f"documents[{position}]", size, limits.document_bytes, "bytes", "document_bytes")
     _at_most("examples", len(request.get("examples", [])), limits.examples, "examples", "examples")
     _at_most("labels", len(request.get("labels", [])), limits.labels, "labels", "labels")
-    schema = len(str(request.get("output_schema", "")))
+    schema = _length(request.get("output_schema", ""))
     _at_most("output_schema", schema, limits.schema_chars, "characters", "schema_chars")
+
+
+def _length(schema: Any) -> int:
+    try:
+        return len(str(schema))
+    except RecursionError:
+        raise InvalidRequest("output_schema is nested too deeply.", "Make it flatter.") from None
+
+
+def _check_characters(request: Request) -> None:
+    """Lone surrogates can neither be sent nor stored; deep nesting breaks what reads it."""
+    documents = [document.get("text", "") for document in request.get("documents", [])]
+    try:
+        json.dumps({**request, "documents": documents}, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            "The request holds half of a character (a lone surrogate).", "Send valid Unicode."
+        ) from None
+    except (RecursionError, TypeError, ValueError):
+        raise InvalidRequest(
+            "output_schema or examples are no JSON, or nested too deeply.", "Correct them."
+        ) from None
 
 
 def _at_most(field: str, size: int, most: int, unit: str, setting: str) -> None:
