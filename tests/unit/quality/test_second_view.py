@@ -54,6 +54,12 @@ def test_tendered_less_change_is_the_total_where_columns_fell_apart() -> None:
     assert total_candidates(text)[0] == Decimal("16.60")
 
 
+def test_a_column_of_amounts_follows_its_column_of_labels() -> None:
+    labels = "TOTAL SALES (EXCLUDING GST) :\nDISCOUNT :\nTOTAL GST :\nTOTAL (INCLUSIVE OF GST)\n"
+    assert total_candidates(labels + "94.34\n0.00\n5.66\n100.00\nTHANK YOU") == [Decimal(100)]
+    assert total_candidates(labels + "100.00\n20.00\nTHANK YOU") == [Decimal(100)]
+
+
 def test_the_documents_own_date_comes_first() -> None:
     assert date_candidates(RECEIPT)[0] == date(2016, 3, 2)
     assert date_candidates("Due date: 2020-05-01\nIssued 2020-04-01")[0] == date(2020, 4, 1)
