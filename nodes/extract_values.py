@@ -25,6 +25,8 @@ _LABEL: Final = re.compile(
     r"num[eé]ro|factuur|facture|rechnung|factura|fattura|\W+|\w+(?:nr|nummer)?[.:#°º]+",
     re.IGNORECASE,
 )
+_NOTHING: Final = ("null", "none", "n/a", "-")
+"""What models write into a number's string for a number that is not there."""
 _RATE_NAME: Final = re.compile(r"rate|percent|pct|share|ratio|margin", re.IGNORECASE)
 
 
@@ -68,10 +70,7 @@ class _Converter:
         if any("enum" in branch or "const" in branch for branch in branches(schema)):
             return value
         if kinds & {"number", "integer"}:
-            number = self._number(value, kinds, name)
-            if number == 0 and not self._holds_zero:
-                return None
-            return value if number is None else number
+            return self._number_or_text(value, kinds, name)
         if "date" in formats:
             found = parse_date(value, day_first=self._day_first)
             return found.isoformat() if found else value
@@ -85,6 +84,12 @@ class _Converter:
         if code and names_currency(self._source, code):
             return code
         return named_currency(self._source)
+
+    def _number_or_text(self, value: str, kinds: set[str], name: str) -> float | int | str | None:
+        number = self._number(value, kinds, name)
+        if (number == 0 and not self._holds_zero) or value.casefold() in _NOTHING:
+            return None
+        return value if number is None else number
 
     def _number(self, value: str, kinds: set[str], name: str) -> float | int | None:
         if "%" in value and not _RATE_NAME.search(name):

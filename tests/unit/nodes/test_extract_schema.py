@@ -134,6 +134,7 @@ def test_a_currency_that_the_source_does_not_name_is_never_given() -> None:
 def test_a_zero_that_the_source_does_not_hold_means_none() -> None:
     assert typed({"tax": "0.00"}, READY_SCHEMAS["invoice"], "TOTAL 5.00") == {}
     assert typed({"tax": "0.00"}, READY_SCHEMAS["invoice"], "TAX 0.00") == {"tax": 0.0}
+    assert typed({"tax": "null"}, READY_SCHEMAS["invoice"], "TOTAL 5.00") == {}
 
 
 def test_the_document_decides_between_readings() -> None:
