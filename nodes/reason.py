@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import Prompt, TierCall
+from tandem.nodes.extract_schema import valid
 from tandem.nodes.labels import text_only
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import Read, earlier_turns, full_text
 from tandem.quality.arithmetic import right_arithmetic
+from tandem.quality.grounding import schema_gate
 from tandem.quality.signals import token_signals
-from tandem.quality.wording import not_empty, not_refusal, not_truncated
+from tandem.quality.wording import is_refusal, not_empty, not_refusal, not_truncated
 from tandem.records import Attempt, GateFailure, Message, Profile, Request, TierName, Verdict
 
 INSTRUCTIONS: Final[Mapping[str, str]] = {
@@ -38,6 +40,12 @@ INSTRUCTIONS: Final[Mapping[str, str]] = {
     ),
 }
 TYPED: Final = "Give the answer to this problem as JSON."
+PLAIN: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "minLength": 1, "maxLength": 200}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
 _ANSWER: Final = re.compile(r"^[\s*#>-]*(?:final )?answer\s*[*]*:[\s*]*(.+?)[\s*]*$", re.I | re.M)
 
 
@@ -46,8 +54,8 @@ class Reason:
     """Free work on the LLM. `name` is the task: one of INSTRUCTIONS.
 
     Output of `reasoning`: `{"work": str, "answer": Any}`; the answer is what the last line
-    "Answer: ..." says, or, where the request has an `output_schema`, JSON of that schema, asked for
-    after the work. Output of the others: `{"text": str}`.
+    "Answer: ..." says, or else a short text asked for after the work; where the request has an
+    `output_schema`, JSON of that schema. Output of the others: `{"text": str}`.
     """
 
     name: str = "reasoning"
@@ -57,7 +65,8 @@ class Reason:
     first_tier: TierName = "llm"
 
     def prepare(self, request: Request, profile: Profile) -> Prepared:  # noqa: ARG002
-        """The text with the documents. Raises InvalidRequest on a schema that is only a name."""
+        """The text with the documents. Raises InvalidRequest on a schema that is only a name, or
+        not valid."""
         schema = request.get("output_schema")
         if schema is not None and not isinstance(schema, dict):
             raise InvalidRequest(
@@ -66,7 +75,7 @@ class Reason:
         return {
             "text": full_text(request, self.read),
             "turns": earlier_turns(request),
-            "schema": schema if self.name == "reasoning" else None,
+            "schema": valid(schema) if schema and self.name == "reasoning" else None,
         }
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
@@ -80,30 +89,33 @@ class Reason:
         work, signals = done.text.strip(), token_signals(done.tokens)
         if self.name != "reasoning":
             return tier.attempt({"text": work}, signals=signals)
-        if prepared["schema"] is None or done.finish == "length":
-            return tier.attempt({"work": work, "answer": final_answer(work)}, signals=signals)
+        schema, answer = prepared["schema"], None if prepared["schema"] else final_answer(work)
+        if answer is None and done.finish != "length" and work and not is_refusal(work):
+            typed = tier.complete(self._typed(messages, work, schema or PLAIN))
+            answer = _parsed(typed.text)
+            if schema is None and isinstance(answer, dict):
+                answer = answer.get("answer")
+        return tier.attempt({"work": work, "answer": answer}, signals=signals)
+
+    def _typed(self, messages: Sequence[Message], work: str, schema: Mapping[str, Any]) -> Prompt:
+        """Free work first, the typed answer after it: a schema from the start leaves no room."""
         further: list[Message] = [
             {"role": "assistant", "content": work},
             {"role": "user", "content": TYPED},
         ]
-        typed = tier.complete(
-            Prompt(
-                messages=[*messages, *further],
-                max_tokens=self.max_tokens,
-                schema=prepared["schema"],
-            )
-        )
-        return tier.attempt({"work": work, "answer": _parsed(typed.text)}, signals=signals)
+        return Prompt([*messages, *further], max_tokens=self.max_tokens, schema=schema)
 
-    def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:  # noqa: ARG002
-        """Gates not_empty, not_truncated, not_refusal; for reasoning also arithmetic."""
+    def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
+        """Gates not_empty, not_truncated, not_refusal; for reasoning also arithmetic and schema."""
         output = attempt["output"]
         if failed := not_empty(output) + not_truncated(attempt):
             return failed
         if self.name != "reasoning":
             return not_empty(output["text"]) + not_refusal(output["text"])
-        work = output["work"]
-        return not_empty(output["answer"]) + not_refusal(work) + right_arithmetic(work)
+        work, answer, schema = output["work"], output["answer"], prepared["schema"]
+        # Not every server keeps to the schema that it was given.
+        failed = not_empty(answer) or (schema_gate(answer, schema) if schema else [])
+        return failed + not_refusal(work) + right_arithmetic(work)
 
     def repair(
         self,

@@ -52,7 +52,7 @@ def test_a_schema_asks_for_the_typed_answer_after_the_work() -> None:
     ("replies", "gates"),
     [
         (["3 * 60 = 190\nAnswer: 570"], ["arithmetic"]),
-        (["I think it is far."], ["not_empty"]),
+        (["I think it is far.", "no JSON"], ["not_empty"]),
         (["I'm sorry, but I cannot help with that.\nAnswer: none"], ["not_refusal"]),
         ([completion("3 * 60 = 1", finish="length")], ["not_truncated"]),
     ],
@@ -69,6 +69,16 @@ def test_work_that_was_cut_off_asks_for_no_typed_answer() -> None:
 
 def test_a_typed_answer_that_is_no_json_is_rejected() -> None:
     assert answered(WORK, '{"meters": 54', output_schema=SCHEMA)[1] == ["not_empty"]
+
+
+def test_a_typed_answer_of_another_schema_is_rejected() -> None:
+    assert answered(WORK, '{"meters": "far"}', output_schema=SCHEMA)[1] == ["schema"]
+    assert answered(WORK, "540", output_schema={"type": "number"})[1] == []
+
+
+def test_an_invalid_schema_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="not valid"):
+        answered(WORK, output_schema={"type": 12})
 
 
 def test_a_ready_schema_is_refused() -> None:
@@ -98,10 +108,16 @@ def test_a_text_that_is_none_is_rejected(reply: Any, gates: list[str]) -> None:
     assert answered(reply, name="longform")[1] == gates
 
 
+def test_work_without_an_answer_line_is_asked_for_its_answer() -> None:
+    attempt, failed, _ = answered("So the total is 12.", '{"answer":"12"}')
+    assert attempt["output"] == {"work": "So the total is 12.", "answer": "12"}
+    assert failed == []
+
+
 def test_repair_is_to_try_again() -> None:
     task, llm = Reason(), FakeTierCall([WORK], name="llm")
     prepared = task.prepare({"text": PROBLEM}, NO_PROFILE)
-    rejected = task.attempt(prepared, FakeTierCall(["No."]))
+    rejected = task.attempt(prepared, FakeTierCall(["No.", "{}"]))
     assert task.repair(prepared, rejected, cast(Verdict, {}), llm)["output"]["answer"] == "540"
 
 
