@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypeVar, cast
+from typing import Any, Final, Literal, NotRequired, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
@@ -28,6 +28,8 @@ from tandem.settings import Settings, load
 from tandem.tools.base import Tool
 
 T = TypeVar("T")
+_TEXT_KEYS: Final = ("answer", "reply", "text")
+"""What tasks call the text in their output."""
 
 
 class Event(TypedDict):
@@ -95,7 +97,8 @@ class Tandem:
 
     def _stream(self, request: str | Request, fields: dict[str, Any]) -> Iterator[Event]:
         made, context, config = self._made(request, fields)
-        modes: Sequence[Literal["updates", "custom"]] = ("updates", "custom")
+        # A list: LangGraph takes a tuple for one mode, and yields no pairs.
+        modes: list[Literal["updates", "custom"]] = ["updates", "custom"]
         with self._traced(made):
             for mode, chunk in self.graph.stream(
                 Input(request=made), config, context=context, stream_mode=modes
@@ -185,13 +188,16 @@ def _events(mode: str, chunk: Any) -> Iterator[Event]:
         yield {"event": "token", "text": chunk["token"], "verified": False}
     elif answer := chunk.get("answer"):
         _raised(answer)
-        if isinstance(answer["output"], dict) and (text := _text_of(answer["output"])):
+        if text := text_of(answer["output"]):
             yield {"event": "token", "text": text, "verified": answer["status"] == "accepted"}
         yield {"event": "answer", "answer": answer}
 
 
-def _text_of(output: dict[str, Any]) -> str:
-    return next((output[key] for key in ("answer", "text") if isinstance(output.get(key), str)), "")
+def text_of(output: Any) -> str:
+    """The text in a task's output that a reader wants; empty where it is none (fields, a label)."""
+    if isinstance(output, dict):
+        output = next((output[key] for key in _TEXT_KEYS if isinstance(output.get(key), str)), "")
+    return output if isinstance(output, str) else ""
 
 
 def _raised(answer: Answer) -> Answer:
