@@ -31,12 +31,26 @@ _KEPT: Final = ("description", "enum", "const", "minItems")
 
 
 def checked(schema: Any) -> Schema:
+    """`valid(schema)`, with fields to extract.
+
+    Raises
+    ------
+    InvalidRequest: as `valid`, and where there is nothing to fill in.
+    """
+    inlined = valid(schema)
+    if not _has_fields(inlined):
+        raise InvalidRequest(
+            "output_schema names no fields to extract.", 'Give it "properties" (or "items").'
+        )
+    return inlined
+
+
+def valid(schema: Any) -> Schema:
     """The schema, valid under JSON Schema 2020-12, self-contained, with local references inlined.
 
     Raises
     ------
-    InvalidRequest: not a valid schema (with the JSON path), a remote or recursive reference, or
-        nothing to fill in.
+    InvalidRequest: not a valid schema (with the JSON path), or a remote or recursive reference.
     """
     if not isinstance(schema, Mapping):
         raise InvalidRequest("output_schema is no JSON object.", "Give a JSON schema.")
@@ -49,12 +63,7 @@ def checked(schema: Any) -> Schema:
             f"output_schema is not valid at {error.json_path}: {error.validator} is broken.",
             "Correct the schema (JSON Schema 2020-12).",
         ) from error
-    inlined = _Inliner(schema).inlined()
-    if not _has_fields(inlined):
-        raise InvalidRequest(
-            "output_schema names no fields to extract.", 'Give it "properties" (or "items").'
-        )
-    return inlined
+    return _Inliner(schema).inlined()
 
 
 class _Inliner:
