@@ -12,6 +12,7 @@ An error's body is never passed on: servers quote the prompt there.
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
 import time
@@ -159,6 +160,7 @@ class DeadlineTransport(httpx.BaseTransport):
             call.failure = _not_sent(call, error)
             raise
         if response.status_code != httpx.codes.OK:
+            call.watch(response)  # An error's body may drip as slowly as an answer's.
             call.failure = _status_failure(response)
             raise call.failure
         answer = httpx.Response(
@@ -292,6 +294,7 @@ def _first_bytes(response: httpx.Response) -> bytes:
 
 def _retry_after(headers: Any) -> float:
     try:
-        return max(float(headers.get("retry-after", 0)), 0.0)
+        seconds = float(headers.get("retry-after", 0))
     except ValueError:  # a date
         return 0.0
+    return max(seconds, 0.0) if not math.isnan(seconds) else 0.0
