@@ -67,6 +67,9 @@ class LiveTable:
 
     def totals(self, output: Path) -> None:
         """The sums, and where answers and ledger lie."""
+        # Imported here: SQLAlchemy takes half a second that `tandem --help` should not.
+        from tandem.ledger.connection import parsed, shown
+
         currency = self._settings.currency
         saved = 1 - self._cost / self._all_llm if self._all_llm else 0.0
         statuses = ", ".join(f"{count} {name}" for name, count in self._statuses.most_common())
@@ -81,7 +84,7 @@ class LiveTable:
         )
         for line in priced_as(self._settings):
             print_(line)
-        print_(f"answers: {output}\nledger:  {self._settings.ledger_url}")
+        print_(f"answers: {output}\nledger:  {shown(parsed(self._settings.ledger_url))}")
 
 
 def priced_as(settings: Settings) -> list[str]:

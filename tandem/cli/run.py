@@ -49,6 +49,7 @@ def command(
     with _alone(output), Output(output, fresh) as out, Tandem(settings) as tandem:
         missing = [row for row in rows if row["id"] not in out.done]
         table = LiveTable(settings, total=len(missing), kept=len(rows) - len(missing), live=live)
+        jobs = min(jobs, settings.limits.concurrency)
         answers = _answers(tandem, missing, source.parent, jobs)
         try:
             with table, closing(answers):
