@@ -149,7 +149,7 @@ def _knowledge(settings: Settings) -> Check:
     if not folder.is_dir():
         return Check("knowledge", False, f"{folder} is no folder", "Correct `knowledge.folder`.")
     if not index.is_dir() or not any(index.iterdir()):
-        return Check("knowledge", True, f"no index in {index} yet; the first question builds it")
+        return Check("knowledge", False, f"no index in {index} yet", "Run `tandem index build`.")
     return Check("knowledge", True, f"index in {index}")
 
 

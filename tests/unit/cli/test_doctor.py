@@ -110,6 +110,7 @@ def test_the_knowledge_index(tmp_path: Path) -> None:
     assert not check(settings, "knowledge").ok
     (tmp_path / "docs").mkdir()
     assert "no index" in check(settings, "knowledge").detail
+    assert check(settings, "knowledge").remedy == "Run `tandem index build`."
     (tmp_path / ".tandem" / "index").mkdir(parents=True)
     (tmp_path / ".tandem" / "index" / "x").touch()
     assert "index in" in check(settings, "knowledge").detail
