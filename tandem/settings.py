@@ -145,10 +145,12 @@ class Limits(_Section):
     retries: int = Field(default=1, ge=0, le=10)
     breaker_failures: int = Field(default=5, ge=1)
     breaker_reset_s: float = Field(default=30.0, gt=0)
-    agent_steps: int = Field(default=6, ge=1, le=50)
+    agent_steps: int = Field(default=6, ge=1, le=6)
+    """A plan has at most six steps (nodes/plan_schema.py)."""
     tool_seconds: float = Field(default=120.0, gt=0)
     tool_chars: int = Field(default=20_000, ge=100)
-    recursion: int = Field(default=25, ge=5, le=1000)
+    recursion: int = Field(default=25, ge=15, le=1000)
+    """The longest way, an agent of six steps that is escalated, takes 13 steps of the graph."""
     idle_minutes: float = Field(default=15.0, gt=0)
     """An embedded server that nobody used for so long ends."""
     start_s: float = Field(default=120.0, gt=0)
