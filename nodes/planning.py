@@ -204,7 +204,7 @@ def _correction(done: Completion, problem: str) -> list[Message]:
         {"role": "assistant", "content": done.text},
         {
             "role": "user",
-            "content": f"This plan is not valid. {problem} Write the whole plan again.",
+            "content": f"This plan is not valid. {problem} {_AGAIN}",
         },
     ]
 
