@@ -60,20 +60,22 @@ def _show(answer: Answer, currency: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
-    shown = answer["output"] if answer["output"] is not None else answer["draft"]
-    if answer["output"] is None and shown is not None:
+    if answer["output"] is not None:
+        typer.echo(_readable(answer["output"]))
+    elif answer["draft"] is not None:
+        # Not on stdout: a script that reads it must not take a draft for an answer.
         typer.echo(f"[{answer['status']}: this draft was not accepted]", err=True)
-    if shown is not None:
-        typer.echo(_readable(shown))
+        typer.echo(_readable(answer["draft"]), err=True)
     typer.echo(summary(answer, currency), err=True)
 
 
 def _readable(output: Any) -> str:
-    if isinstance(output, dict):
-        for key in ("label", "answer", "text"):
-            if isinstance(output.get(key), str):
-                return str(output[key])
-    return json.dumps(output, ensure_ascii=False, indent=2)
+    # Imported here: LangGraph takes a second that `tandem --help` should not.
+    from tandem.app import text_of
+
+    label = output.get("label") if isinstance(output, dict) else None
+    text = label if isinstance(label, str) else text_of(output)
+    return text or json.dumps(output, ensure_ascii=False, indent=2)
 
 
 def summary(answer: Answer, currency: str) -> str:
