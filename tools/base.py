@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import json
 import queue
 import threading
@@ -13,6 +12,7 @@ from typing import Any, Final
 import jsonschema
 
 from tandem.errors import SettingsError, TandemError
+from tandem.models.cancel import Cancellation, on_cancel
 
 Run = Callable[[Mapping[str, Any]], Any]
 
@@ -82,8 +82,9 @@ def parameters(required: Mapping[str, Any], optional: Mapping[str, Any] | None =
 def call_tool(tool: Tool, arguments: Mapping[str, Any], *, seconds: float, chars: int) -> Any:
     """The tool's result, JSON-plain, cut to about `chars` characters of JSON.
 
-    A tool that is not done after `seconds` is left to itself: Python cannot stop a thread, so it
-    runs on in the background, and what it returns is dropped. It never keeps the process alive.
+    A tool that is not done after `seconds` is cancelled, so that its models stop and charge no
+    more. Python cannot stop a thread: what heeds no cancelling runs on in the background, and what
+    it returns is dropped. It never keeps the process alive.
 
     Raises
     ------
@@ -100,14 +101,18 @@ def call_tool(tool: Tool, arguments: Mapping[str, Any], *, seconds: float, chars
             done.put((None, error))
 
     # The copied context carries the tracing and the run's configuration into the thread.
-    context = contextvars.copy_context()
+    cancellation = Cancellation()
+    context, forget = cancellation.context(), on_cancel(cancellation.cancel)
     threading.Thread(
         target=context.run, args=(work,), name=f"tool-{tool.name}", daemon=True
     ).start()
     try:
         result, error = done.get(timeout=max(0.0, seconds))
     except queue.Empty:
+        cancellation.cancel()
         raise ToolError(f"{tool.name} took longer than {seconds:.0f} s.") from None
+    finally:
+        forget()
     if isinstance(error, TandemError):
         raise error
     if error is not None:

@@ -87,7 +87,10 @@ def _delegate(task: str, run_task: RunTask, inherited: Request) -> Tool:
     def run(arguments: Mapping[str, Any]) -> Any:
         answer = run_task(subrequest(task, arguments, inherited))
         if answer["status"] != "accepted":
-            raise ToolError(f"{task}: the output was rejected by the quality check.")
+            error = answer["error"]
+            if error is None or error["code"] == "rejected":
+                raise ToolError(f"{task}: the output was rejected by the quality check.")
+            raise ToolError(f"{task}: no output ({error['code']}).")
         return answer["output"]
 
     return Tool(name=task, description=DESCRIPTIONS[task], parameters=PARAMETERS[task], run=run)

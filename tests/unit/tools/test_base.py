@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.errors import KnowledgeError, SettingsError
+from tandem.models.cancel import Cancellation, cancelled
 from tandem.tools.base import Tool, ToolArgumentError, ToolError, call_tool, parameters
 
 PLAIN = st.recursive(
@@ -50,6 +52,30 @@ def test_a_hanging_tool_is_left_after_its_time() -> None:
     with pytest.raises(ToolError, match="took longer"):
         call(lambda _: release.wait(5), seconds=0.05)
     release.set()
+
+
+def test_a_hanging_tool_is_cancelled_and_nothing_else() -> None:
+    seen = threading.Event()
+
+    def work(_: Mapping[str, Any]) -> None:
+        while not cancelled():
+            time.sleep(0.01)
+        seen.set()
+
+    with pytest.raises(ToolError, match="took longer"):
+        call(work, seconds=0.05)
+    assert seen.wait(5)
+    assert not cancelled()
+
+
+def test_cancelling_a_run_reaches_its_tools() -> None:
+    run = Cancellation()
+
+    def work(_: Mapping[str, Any]) -> bool:
+        run.cancel()
+        return cancelled()
+
+    assert run.context().run(call, work) is True
 
 
 def test_a_crash_is_a_tool_error_without_its_text() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -26,13 +26,15 @@ class FakeIndex:
 
 
 class FakeGraph:
-    def __init__(self, status: str = "accepted", output: Any = "done") -> None:
+    def __init__(self, status: str = "accepted", output: Any = "done", code: str = "") -> None:
         self.status, self.output = status, output
+        self.error = {"code": code, "what": "", "remedy": ""} if code else None
         self.requests: list[Request] = []
 
     def __call__(self, request: Request) -> Answer:
         self.requests.append(request)
-        return {"status": self.status, "output": self.output}  # type: ignore[typeddict-item]
+        answer: Any = {"status": self.status, "output": self.output, "error": self.error}
+        return cast("Answer", answer)
 
 
 def run(tools: dict[str, Tool], name: str, **arguments: Any) -> Any:
@@ -136,6 +138,12 @@ def test_what_was_not_accepted_is_not_a_result(status: str) -> None:
     with pytest.raises(ToolError, match="rejected") as caught:
         run(tools, "faq", text="question")
     assert "a draft" not in str(caught.value)
+
+
+def test_an_error_is_not_told_as_a_rejection() -> None:
+    tools = build_tools({"text": "?"}, run_task=FakeGraph("failed", code="model_unavailable"))
+    with pytest.raises(ToolError, match="model_unavailable"):
+        run(tools, "faq", text="question")
 
 
 def test_what_cannot_work_is_not_offered() -> None:
