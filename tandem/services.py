@@ -54,8 +54,11 @@ class Services:
         from tandem.models.pool import TierPool
 
         with self._lock:
-            made = self.__dict__.get("pool")
-            return made or TierPool(self.settings, self.servers, self.guard)
+            # Kept before the lock goes: since Python 3.12 cached_property has none of its own.
+            if "pool" not in self.__dict__:
+                self.__dict__["pool"] = TierPool(self.settings, self.servers, self.guard)
+            pool: TierPool = self.__dict__["pool"]
+            return pool
 
     @cached_property
     def guard(self) -> Guard:
@@ -66,7 +69,10 @@ class Services:
     def ledger(self) -> Ledger:
         """The ledger; opened on first use."""
         with self._lock:
-            return self.__dict__.get("ledger") or Ledger.from_settings(self.settings)
+            if "ledger" not in self.__dict__:
+                self.__dict__["ledger"] = Ledger.from_settings(self.settings)
+            ledger: Ledger = self.__dict__["ledger"]
+            return ledger
 
     @cached_property
     def embeddings(self) -> Embeddings:
@@ -82,8 +88,11 @@ class Services:
         from tandem.knowledge.index import KnowledgeIndex
 
         with self._lock:
-            folder = self.settings.path(self.settings.knowledge.index_dir)
-            return self.__dict__.get("knowledge") or KnowledgeIndex.open(folder, self.embeddings)
+            if "knowledge" not in self.__dict__:
+                folder = self.settings.path(self.settings.knowledge.index_dir)
+                self.__dict__["knowledge"] = KnowledgeIndex.open(folder, self.embeddings)
+            knowledge: KnowledgeIndex = self.__dict__["knowledge"]
+            return knowledge
 
     def search(self, text: str, k: int) -> list[Hit]:
         """The k best chunks of the knowledge base for `text`, best first."""
