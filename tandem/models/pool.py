@@ -84,13 +84,6 @@ class TierPool:
         return self._breakers.setdefault(model.url or name, made)
 
 
-def build_tier(
-    name: TierName, settings: Settings, servers: Servers, guard: Guard, task: str = ""
-) -> ChainTier:
-    """One tier with a pool of its own; see `TierPool.tier`."""
-    return TierPool(settings, servers, guard).tier(name, task)
-
-
 @dataclass(frozen=True)
 class ChainTier:
     """A Tier: models in the order in which they are tried."""

@@ -17,7 +17,7 @@ from tandem.errors import (
     PromptTooLong,
     SettingsError,
 )
-from tandem.models.pool import build_tier
+from tandem.models.pool import TierPool
 from tandem.models.tier import Prompt
 from tandem.records import Message
 from tandem.settings import Settings
@@ -209,7 +209,7 @@ def test_an_unknown_price_is_told_when_the_tier_is_built(house: House) -> None:
     models = {"m": model_of(url="http://127.0.0.1:9", price={"priced_as": "openai/gpt-99"})}
     settings = Settings.model_validate({"models": models, "tiers": {"slm": {"model": "m"}}})
     with pytest.raises(SettingsError, match="gpt-99"):
-        build_tier("slm", settings, house.servers, house.guard)
+        TierPool(settings, house.servers, house.guard).tier("slm")
 
 
 def test_threads_share_a_tier_call(house: House, good: Loopback) -> None:
