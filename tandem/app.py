@@ -88,7 +88,8 @@ class Tandem:
         """Answer one request, telling how it goes: see Event. Raises as `run`.
 
         Tokens of an answer that may still be rejected come only with
-        `context=Context(stream_unverified=True)`; else the accepted text comes as one token.
+        `context=Context(stream_unverified=True)`; the text of the answer comes as one token at the
+        end, with or without them.
         """
         # In a context of its own: what is set for the run must not show to the caller in between.
         own, events = contextvars.copy_context(), self._stream(request, fields)
