@@ -46,6 +46,7 @@ _NOT_GRAND: Final = re.compile(
 )
 _PART: Final = re.compile(r"sub\s*-?\s*tot|zwischensumme|excl|\bht\b", re.IGNORECASE)
 _TAX_SUMMARY: Final = re.compile(r"(?:gst|vat|tax)\s*summary", re.IGNORECASE)
+_ROUNDING: Final = re.compile(r"\bro?u?nd(?:ing)?\b", re.IGNORECASE)
 _CHANGE: Final = re.compile(
     r"\b(?:change|wisselgeld|rendu|r[uü]ckgeld|cambio|resto)\b", re.IGNORECASE
 )
@@ -76,7 +77,7 @@ def second_view_gate(output: Any, source_text: str, *, strict: bool = True) -> l
     Only top-level fields with the usual names are compared, and only where this view finds
     anything. Strict is for the SLM, whose refused answer the LLM makes good. Not strict, any
     labelled total, date and seller will do: of 293 receipts this view puts the right total first on
-    273 and among its candidates on 286, and what is refused of the LLM is lost.
+    281 and among its candidates on 286, and what is refused of the LLM is lost.
     """
     if not isinstance(output, Mapping):
         return []
@@ -114,9 +115,10 @@ def total_candidates(text: str) -> list[Decimal]:
     """Amounts that may be the document's grand total, the likeliest first; [] where none is seen.
 
     In this order: what was tendered less the change; amounts labelled "Grand total", "Amount due"
-    and the like, the last first; amounts labelled "Total", the most frequent first. A label's
-    amount stands on its line, on one of the three lines after it (receipts read by OCR break the
-    row apart), or at its place in a column of amounts that follows a column of labels.
+    and the like, or "Total" behind a rounding, the last first; amounts labelled "Total", the most
+    frequent first. A label's amount stands on its line, on one of the three lines after it
+    (receipts read by OCR break the row apart), or at its place in a column of amounts that follows
+    a column of labels.
     """
     lines = [line for line in text.splitlines() if line.strip()]
     mark: DecimalMark = decimal_mark(text) or "."
@@ -128,7 +130,8 @@ def total_candidates(text: str) -> list[Decimal]:
         if not _is_total_label(line):
             continue
         if amount := _amount_across(lines, index, mark) or _amount_near(lines, index, mark):
-            (strong if _STRONG.search(line) else weak).append(amount)
+            rounded = any(_ROUNDING.search(before) for before in lines[max(index - 2, 0) : index])
+            (strong if rounded or _STRONG.search(line) else weak).append(amount)
     return _distinct([*_tendered_less_change(text, mark), *reversed(strong), *_by_count(weak)])
 
 

@@ -54,6 +54,11 @@ def test_tendered_less_change_is_the_total_where_columns_fell_apart() -> None:
     assert total_candidates(text)[0] == Decimal("16.60")
 
 
+def test_the_total_behind_a_rounding_is_what_is_paid() -> None:
+    text = "TOTAL SALES INCL. GST\n100.62\nROUNDING ADJ\n-0.02\nTOTAL :\n100.60\nVISA\n100.60"
+    assert total_candidates(text)[0] == Decimal("100.60")
+
+
 def test_a_column_of_amounts_follows_its_column_of_labels() -> None:
     labels = "TOTAL SALES (EXCLUDING GST) :\nDISCOUNT :\nTOTAL GST :\nTOTAL (INCLUSIVE OF GST)\n"
     assert total_candidates(labels + "94.34\n0.00\n5.66\n100.00\nTHANK YOU") == [Decimal(100)]
