@@ -27,12 +27,14 @@ from tandem.errors import (
 
 if TYPE_CHECKING:
     from tandem.app import Tandem
+    from tandem.nodes.state import Context
 
     __version__: str
 
 __all__ = [
     "AnswerRejected",
     "Cancelled",
+    "Context",
     "DeadlineExceeded",
     "DocumentError",
     "EgressBlocked",
@@ -65,11 +67,15 @@ _refuse_broken_links(Path(__file__).parent)
 
 
 def __getattr__(name: str) -> Any:
-    """`Tandem` and `__version__` at first use, so that `import tandem` costs next to nothing."""
+    """What is heavy comes at first use, so that `import tandem` costs next to nothing."""
     if name == "Tandem":
         from tandem.app import Tandem
 
         return Tandem
+    if name == "Context":
+        from tandem.nodes.state import Context
+
+        return Context
     if name == "__version__":
         from importlib.metadata import version
 

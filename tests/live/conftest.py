@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tandem.models import catalog, files
+from tandem.models.embedded import EmbeddedServers
 from tandem.settings import Settings
+from tests.live.house import Home, furnish
 
 HERE = Path(__file__).parent
 
@@ -35,3 +38,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("TANDEM_REQUIRE_MODELS") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home whose embedded pair is nobody else's; started by the first test that asks a model."""
+    home = furnish(tmp_path_factory.mktemp("home"))
+    yield home
+    EmbeddedServers(home.settings()).stop()
+
+
+@pytest.fixture
+def home(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """`own_home`, in force whatever the environment says."""
+    monkeypatch.delenv("TANDEM_CACHE", raising=False)
+    monkeypatch.delenv("TANDEM_SETTINGS", raising=False)
+    return own_home
