@@ -42,7 +42,17 @@ def options(
 ) -> None:
     """Read the settings once for every command."""
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
+    if verbose:
+        _mask_logs()
     ctx.obj = load(settings)
+
+
+def _mask_logs() -> None:
+    """Tracebacks and other libraries' messages may quote a request."""
+    from tandem.privacy.masking import MaskFilter
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(MaskFilter())
 
 
 def main() -> None:
