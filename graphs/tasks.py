@@ -55,6 +55,10 @@ class Tasks(Mapping[str, Task]):
             if task.name in shipped:
                 raise SettingsError(f"The task name {task.name!r} is taken.", "Choose another.")
             shipped[task.name] = task
+        if unknown := self._services.settings.tasks.keys() - shipped.keys():
+            raise SettingsError(
+                f"[tasks.{min(unknown)}] names no task.", f"Tasks: {', '.join(sorted(shipped))}."
+            )
         return shipped
 
     def __getitem__(self, name: str) -> Task:

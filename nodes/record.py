@@ -15,6 +15,8 @@ from tandem.records import Answer, Attempt, ErrorInfo, Status, Verdict
 from tandem.routing.policy import DEGRADED
 from tandem.services import Services
 
+DROPPED = "dropped:"
+"""Starts the signal of an optional field that an extraction left out; see nodes/extract.py."""
 POLICY_CODES = frozenset({"egress_blocked"})
 """Errors that are a refusal to let text leave: the SLM's draft then waits for a person."""
 
@@ -106,6 +108,9 @@ def _reasons(state: State, status: Status, error: ErrorInfo | None) -> list[str]
 
 def _said(verdict: Verdict, attempt: Attempt) -> str:
     if verdict["accepted"]:
-        return f"{attempt['tier']} answer accepted"
+        signals = attempt["signals"]
+        left_out = [key.removeprefix(DROPPED) for key in signals if key.startswith(DROPPED)]
+        without = f" without {', '.join(left_out)}, which did not pass" if left_out else ""
+        return f"{attempt['tier']} answer accepted{without}"
     gates = ", ".join(f"{f['gate']} ({f['detail']})" for f in verdict["failed"])
     return f"{attempt['tier']} answer rejected: {gates}"

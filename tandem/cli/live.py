@@ -33,12 +33,13 @@ class LiveTable:
         self._bar = self._progress.add_task("requests", total=total)
         self._statuses: Counter[str] = Counter()
         self._tiers: Counter[str] = Counter()
+        self._errors = 0
         self._cost = self._all_llm = self._seconds = 0.0
 
     @property
     def failed(self) -> int:
-        """Rows that ended by an error or were rejected by every gate."""
-        return self._statuses["failed"]
+        """Rows that an error ended. What every gate rejected is a result, not an error."""
+        return self._errors
 
     def __enter__(self) -> LiveTable:
         if self._live:
@@ -55,10 +56,12 @@ class LiveTable:
         """Count a finished row, and show it."""
         status = answer["status"] if answer else "failed"
         self._statuses[status] += 1
+        self._errors += error is not None
         if answer:
             self._tiers[answer["tier"] or "none"] += 1
             self._cost += answer["cost"]
-            self._all_llm += answer["all_llm_cost"]
+            if answer["status"] in ("accepted", "unverified"):
+                self._all_llm += answer["all_llm_cost"]
             self._seconds += answer["seconds"]
         if self._live:
             self._progress.console.print("", end="")
@@ -79,8 +82,8 @@ class LiveTable:
         print_(f"\n{sum(self._statuses.values())} requests{kept}: {statuses or 'none'}")
         print_(f"answered by: {tiers or 'nobody'}; {self._seconds:.1f} s in all")
         print_(
-            f"cost {self._cost:.6f} {currency}; all-LLM {self._all_llm:.6f} {currency} "
-            f"(partly estimated); saved {saved:.0%}"
+            f"cost {self._cost:.6f} {currency}; all-LLM, of what was served, "
+            f"{self._all_llm:.6f} {currency} (partly estimated); saved {saved:.0%}"
         )
         for line in priced_as(self._settings):
             print_(line)
