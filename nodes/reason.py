@@ -42,10 +42,15 @@ INSTRUCTIONS: Final[Mapping[str, str]] = {
 TYPED: Final = "Give the answer to this problem as JSON."
 PLAIN: Final[Mapping[str, Any]] = {
     "type": "object",
-    "properties": {"answer": {"type": "string", "minLength": 1, "maxLength": 200}},
+    "properties": {
+        "answer": {
+            "anyOf": [{"type": "number"}, {"type": "string", "minLength": 1, "maxLength": 200}]
+        }
+    },
     "required": ["answer"],
     "additionalProperties": False,
 }
+"""A number must be allowed: held to a string, the 1.5B wrote "}540"."""
 _ANSWER: Final = re.compile(r"^[\s*#>-]*(?:final )?answer\s*[*]*:[\s*]*(.+?)[\s*]*$", re.I | re.M)
 
 
@@ -93,8 +98,8 @@ class Reason:
         if answer is None and done.finish != "length" and work and not is_refusal(work):
             typed = tier.complete(self._typed(messages, work, schema or PLAIN))
             answer = _parsed(typed.text)
-            if schema is None and isinstance(answer, dict):
-                answer = answer.get("answer")
+            if schema is None:
+                answer = _plain(answer)
         return tier.attempt({"work": work, "answer": answer}, signals=signals)
 
     def _typed(self, messages: Sequence[Message], work: str, schema: Mapping[str, Any]) -> Prompt:
@@ -132,6 +137,12 @@ def final_answer(work: str) -> str | None:
     """What the last line "Answer: ..." says, without marks of emphasis; None without one."""
     found = _ANSWER.findall(work)
     return found[-1].strip() if found else None
+
+
+def _plain(typed: Any) -> str | None:
+    """The answer of a PLAIN object as text; None where it is none."""
+    answer = typed.get("answer") if isinstance(typed, dict) else None
+    return None if answer is None else str(answer).strip()
 
 
 def _parsed(text: str) -> Any:

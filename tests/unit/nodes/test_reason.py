@@ -108,8 +108,9 @@ def test_a_text_that_is_none_is_rejected(reply: Any, gates: list[str]) -> None:
     assert answered(reply, name="longform")[1] == gates
 
 
-def test_work_without_an_answer_line_is_asked_for_its_answer() -> None:
-    attempt, failed, _ = answered("So the total is 12.", '{"answer":"12"}')
+@pytest.mark.parametrize("typed", ['{"answer":"12"}', '{"answer":12}'])
+def test_work_without_an_answer_line_is_asked_for_its_answer(typed: str) -> None:
+    attempt, failed, _ = answered("So the total is 12.", typed)
     assert attempt["output"] == {"work": "So the total is 12.", "answer": "12"}
     assert failed == []
 
