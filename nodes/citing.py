@@ -76,8 +76,10 @@ def retrieve(
     }
 
 
-def prompt_messages(instructions: str, prepared: Prepared, ask: str) -> list[Message]:
-    """Instructions, earlier turns, then the passages and `ask`; the fixed part first.
+def prompt_messages(
+    instructions: str, prepared: Prepared, ask: str, example: Sequence[Message] = ()
+) -> list[Message]:
+    """Instructions, an example, earlier turns, then the passages and `ask`; the fixed part first.
 
     The best passage comes last, next to the question: on 12 handbook questions the 0.5B answered 10
     from the right passage so, and 7 with the best one first.
@@ -88,6 +90,7 @@ def prompt_messages(instructions: str, prepared: Prepared, ask: str) -> list[Mes
     )
     return [
         {"role": "system", "content": instructions},
+        *example,
         *prepared["turns"],
         {"role": "user", "content": f"{passages}\n\n{ask}"},
     ]

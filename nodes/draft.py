@@ -17,13 +17,27 @@ from tandem.nodes.texts import Read, full_text
 from tandem.quality.signals import token_signals
 from tandem.quality.support import known_figures
 from tandem.quality.wording import no_placeholder, not_empty, not_refusal, not_truncated
-from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+from tandem.records import Attempt, GateFailure, Message, Profile, Request, TierName, Verdict
 
 FILL: Final = (
-    "You fill the slots of a template from the user's text, and answer with JSON. A slot that says "
+    "You fill the slots of a template from a text, and answer with JSON. A slot that says "
     "`copy` is copied from the text, letter by letter, as short as it can be. The others are "
     "written as they say, in one or two short sentences, with nothing that the text does not say."
 )
+EXAMPLE: Final[tuple[Message, ...]] = (
+    {
+        "role": "user",
+        "content": "Template:\nDear {guest}, room {room} is yours. {wish: a wish for the "
+        "journey}\n\nSlots:\n- guest: copy\n- room: copy\n- wish: a wish for the journey\n\n"
+        "Text:\nPlease confirm room 12 to Mr Okafor, who comes by train.",
+    },
+    {
+        "role": "assistant",
+        "content": '{"guest":"Mr Okafor","room":"12","wish":"Have a pleasant train journey."}',
+    },
+)
+"""Without an example in this form both embedded models began strings with ", " or "}": they would
+write a space before a value, and the grammar allows none."""
 WRITE: Final = (
     "You write short texts as the user asks: the text alone, ready to send, without comments and "
     "without places left to fill in."
@@ -123,11 +137,13 @@ class Draft:
             f"- {name}: {instruction or 'copy'}"
             for name, instruction in prepared["missing"].items()
         )
-        template = f"Template:\n{prepared['template']}\n\nSlots:\n{slots}"
+        template, text = prepared["template"], prepared["text"]
+        ask = f"Template:\n{template}\n\nSlots:\n{slots}\n\nText:\n{text}"
         return Prompt(
             messages=[
-                {"role": "system", "content": f"{FILL}\n\n{template}"},
-                {"role": "user", "content": prepared["text"]},
+                {"role": "system", "content": FILL},
+                *EXAMPLE,
+                {"role": "user", "content": ask},
             ],
             max_tokens=self.max_tokens,
             schema=slot_schema(prepared["missing"]),

@@ -20,13 +20,30 @@ from tandem.nodes.task import Prepared
 from tandem.quality.signals import token_signals
 from tandem.quality.support import enough_support, known_figures, known_names, sentences
 from tandem.quality.wording import is_refusal, no_placeholder, not_empty, not_truncated
-from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+from tandem.records import Attempt, GateFailure, Message, Profile, Request, TierName, Verdict
 
 INSTRUCTIONS: Final = (
     "You reply to customers of a company. Be friendly and short: at most four sentences. State "
     "only what the passages say, in their words. Do not promise anything else, and sign with no "
     "name."
 )
+EXAMPLE: Final[tuple[Message, ...]] = (
+    {
+        "role": "user",
+        "content": "Passage (Opening hours):\nThe library is open from 9 to 17 on working days.\n\n"
+        "Passage (Parcels > Pick-up):\nA parcel can be picked up with the code from the "
+        "notification mail. It is kept for 7 days.\n\n"
+        "Customer's message: Hi, Ken here. How do I get my parcel? I am away until Friday.\n\n"
+        "Your reply:",
+    },
+    {
+        "role": "assistant",
+        "content": "Hi Ken, thank you for your message! You can pick up your parcel with the code "
+        "from the notification mail. It is kept for 7 days. Let us know if you need more help.",
+    },
+)
+"""The form of a reply: without it the 0.5B spoke of the customer as "she", or said the message
+again."""
 HANDOVER: Final = (
     "Thank you for your message. I could not find an answer to it in our documentation, so I am "
     "passing it on to a colleague, who will get back to you. I am sorry for the wait."
@@ -41,6 +58,7 @@ _COURTESY: Final = re.compile(
     r"great question\b|sure\b.{0,20}$|of course\b.{0,20}$)",
     re.IGNORECASE,
 )
+_SALUTATION: Final = re.compile(r"\A(?:hi|hello|dear|hey)\b[^,.!?\n]{0,40}[,!]\s*", re.IGNORECASE)
 _COURTESY_WORDS: Final = 16
 """A "sentence" of courtesy that is longer says something else as well."""
 
@@ -81,7 +99,7 @@ class SupportReply:
         if not prepared["found"]:
             return rule_attempt(self._handed_over(), text=self.handover, signals=signals)
         ask = f"Customer's message: {prepared['question']}\n\nYour reply:"
-        messages = prompt_messages(INSTRUCTIONS, prepared, ask)
+        messages = prompt_messages(INSTRUCTIONS, prepared, ask, EXAMPLE)
         completion = tier.complete(Prompt(messages=messages, max_tokens=self.max_tokens))
         output = self._output(plain_answer(completion.text, prepared["passages"]), prepared)
         return tier.attempt(output, signals=signals | token_signals(completion.tokens))
@@ -116,10 +134,11 @@ class SupportReply:
             return [GateFailure(gate="citation", detail="no passage supports the reply")]
         said, sources = " ".join(claims(reply)), [*texts, message]
         # Figures count wherever they stand: "We apologise and refund 50 EUR" is courtesy, too.
+        # A name from the message proves nothing: "you can work from Spain" is the reply's claim.
         figures = known_figures(reply, sources)
         return (
             figures
-            + known_names(said, sources)
+            + known_names(said, texts)
             + enough_support(said, texts, given=message, least=self.min_support)
         )
 
@@ -135,8 +154,9 @@ class SupportReply:
 
 def claims(reply: str) -> list[str]:
     """The sentences of a reply that state something: all but greeting, thanks, empathy, closing."""
+    said = (_SALUTATION.sub("", sentence.strip(), count=1) for sentence in sentences(reply))
     return [
         sentence
-        for sentence in sentences(reply)
-        if not (_COURTESY.match(sentence.strip()) and len(sentence.split()) <= _COURTESY_WORDS)
+        for sentence in said
+        if sentence and not (_COURTESY.match(sentence) and len(sentence.split()) <= _COURTESY_WORDS)
     ]

@@ -62,8 +62,13 @@ def test_what_is_not_grounded_is_rejected(reply: str, gate: str) -> None:
 
 
 def test_what_the_customer_said_may_be_said_again() -> None:
-    reply = "Hi Anna! For trip 4711 please file the travel voucher within 5 business days."
+    reply = "Hi Anna, for trip 4711 please file the travel voucher within 5 business days."
     assert answered(reply)[1] == []
+
+
+def test_a_claim_about_a_name_that_only_the_customer_said_is_rejected() -> None:
+    reply = "You can file the travel voucher within 5 business days from Anna."
+    assert answered(reply)[1] == ["names"]
 
 
 def test_a_cut_off_reply_is_rejected() -> None:
@@ -96,8 +101,6 @@ def test_escalation_asks_again_from_the_same_passages() -> None:
 
 
 def test_claims_leave_courtesy_out_unless_it_is_long() -> None:
-    assert [part.strip() for part in claims(REPLY)] == [
-        "Please file the travel voucher within 5 business days."
-    ]
-    long = "Thank you for your message, and " + "we will send you a new car " * 4
+    assert claims(REPLY) == ["Please file the travel voucher within 5 business days."]
+    long = "Thank you for your message, and " + ("we will send you a new car " * 4).strip()
     assert claims(long) == [long]
