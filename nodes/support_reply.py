@@ -18,7 +18,13 @@ from tandem.nodes.citing import (
 from tandem.nodes.rule import rule_attempt
 from tandem.nodes.task import Prepared
 from tandem.quality.signals import token_signals
-from tandem.quality.support import enough_support, known_figures, known_names, sentences
+from tandem.quality.support import (
+    enough_support,
+    known_figures,
+    known_names,
+    says_something,
+    sentences,
+)
 from tandem.quality.wording import is_refusal, no_placeholder, not_empty, not_truncated
 from tandem.records import Attempt, GateFailure, Message, Profile, Request, TierName, Verdict
 
@@ -105,8 +111,8 @@ class SupportReply:
         return tier.attempt(output, signals=signals | token_signals(completion.tokens))
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
-        """Gates not_empty, not_truncated, not_refusal, no_placeholder, citation, support, numbers,
-        addresses, names."""
+        """Gates not_empty, not_truncated, not_refusal, no_placeholder, citation, says_nothing,
+        numbers, addresses, names, support."""
         output = attempt["output"]
         if failed := not_empty(output):
             return failed
@@ -130,14 +136,16 @@ class SupportReply:
         return self.attempt(prepared, tier)
 
     def _unsupported(self, reply: str, texts: list[str], message: str) -> list[GateFailure]:
+        echo = says_something(reply, message)
         if not texts:
-            return [GateFailure(gate="citation", detail="no passage supports the reply")]
+            return [*echo, GateFailure(gate="citation", detail="no passage supports the reply")]
         said, sources = " ".join(claims(reply)), [*texts, message]
         # Figures count wherever they stand: "We apologise and refund 50 EUR" is courtesy, too.
         # A name from the message proves nothing: "you can work from Spain" is the reply's claim.
         figures = known_figures(reply, sources)
         return (
-            figures
+            echo
+            + figures
             + known_names(said, texts)
             + enough_support(said, texts, given=message, least=self.min_support)
         )

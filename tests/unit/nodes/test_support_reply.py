@@ -53,6 +53,7 @@ def test_the_prompt_is_the_stored_one() -> None:
         ("We apologize and refund 50 EUR. File the travel voucher within 5 days.", "numbers"),
         ("File the travel voucher within 5 business days at help@example.org.", "addresses"),
         ("File the travel voucher within 5 business days with Dr Watson.", "names"),
+        (MESSAGE, "says_nothing"),
         ("Dear [Name], file the travel voucher within 5 business days.", "no_placeholder"),
         ("File travel vouchers within 5 business days or dragons burn all castles.", "support"),
     ],
