@@ -142,6 +142,9 @@ def _servers(settings: Settings) -> Check:
 
 
 def _knowledge(settings: Settings) -> Check:
+    # Imported here: faiss takes a while that `tandem --help` should not.
+    from tandem.knowledge.store import load
+
     if not settings.knowledge.folder:
         return Check("knowledge", True, "no folder is set")
     folder = settings.path(settings.knowledge.folder)
@@ -150,6 +153,10 @@ def _knowledge(settings: Settings) -> Check:
         return Check("knowledge", False, f"{folder} is no folder", "Correct `knowledge.folder`.")
     if not index.is_dir() or not any(index.iterdir()):
         return Check("knowledge", False, f"no index in {index} yet", "Run `tandem index build`.")
+    try:
+        load(index)
+    except TandemError as error:
+        return Check("knowledge", False, error.what, error.remedy)
     return Check("knowledge", True, f"index in {index}")
 
 
@@ -176,6 +183,9 @@ def _ledger(settings: Settings) -> Check:
 
 
 def _cache(settings: Settings, missing: int) -> Check:
+    if settings.cache_dir.exists() and not settings.cache_dir.is_dir():
+        remedy = "Name a folder with `cache.dir` or TANDEM_CACHE."
+        return Check("cache", False, f"{settings.cache_dir} is no folder", remedy)
     nearest = _nearest(settings.cache_dir)
     free = shutil.disk_usage(nearest).free
     detail = f"{settings.cache_dir}, {free / 1e9:.1f} GB free"

@@ -13,6 +13,7 @@ from tandem.cli.rows import Row
 from tandem.records import Answer, ErrorInfo
 from tandem.settings import Settings
 
+ERRORS_SHOWN: Final = 3
 LINE: Final = "{id:<18} {task:<23} {tier:<5} {status:<12} {seconds:>7} {cost:>10} {all:>11}  {why}"
 
 
@@ -33,13 +34,13 @@ class LiveTable:
         self._bar = self._progress.add_task("requests", total=total)
         self._statuses: Counter[str] = Counter()
         self._tiers: Counter[str] = Counter()
-        self._errors = 0
+        self._errors: Counter[str] = Counter()
         self._cost = self._all_llm = self._seconds = 0.0
 
     @property
     def failed(self) -> int:
         """Rows that an error ended. What every gate rejected is a result, not an error."""
-        return self._errors
+        return self._errors.total()
 
     def __enter__(self) -> LiveTable:
         if self._live:
@@ -56,7 +57,8 @@ class LiveTable:
         """Count a finished row, and show it."""
         status = answer["status"] if answer else "failed"
         self._statuses[status] += 1
-        self._errors += error is not None
+        if error:
+            self._errors[error["what"]] += 1
         if answer:
             self._tiers[answer["tier"] or "none"] += 1
             self._cost += answer["cost"]
@@ -80,6 +82,8 @@ class LiveTable:
         kept = f" ({self._kept} were done before)" if self._kept else ""
         print_ = self._console.print
         print_(f"\n{sum(self._statuses.values())} requests{kept}: {statuses or 'none'}")
+        for what, count in self._errors.most_common(ERRORS_SHOWN):
+            print_(f"{count} x error: {what}")
         print_(f"answered by: {tiers or 'nobody'}; {self._seconds:.1f} s in all")
         print_(
             f"cost {self._cost:.6f} {currency}; all-LLM, of what was served, "
