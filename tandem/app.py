@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from tandem.errors import TandemError, from_info
 from tandem.graphs.hybrid import build
-from tandem.models.cancel import Cancellation
+from tandem.models.cancel import Cancellation, cancelling
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
 from tandem.privacy.assess import assess
@@ -85,26 +85,32 @@ class Tandem:
         return _raised(cast("Answer", result["answer"]))
 
     def stream(self, request: str | Request, **fields: Any) -> Iterator[Event]:
-        """Answer one request, telling how it goes: see Event. Raises as `run`.
+        """Answer one request, telling how it goes: see Event. Raises as `run`. Leaving it half-way
+        stops the model's work.
 
         Tokens of an answer that may still be rejected come only with
         `context=Context(stream_unverified=True)`; the text of the answer comes as one token at the
         end, with or without them.
         """
         # In a context of its own: what is set for the run must not show to the caller in between.
-        own, events = contextvars.copy_context(), self._stream(request, fields)
-        while (event := own.run(next, events, None)) is not None:
-            yield event
+        events = self._stream(request, fields)
+        with cancelling() as own:
+            while (event := own.run(next, events, None)) is not None:
+                yield event
 
     def _stream(self, request: str | Request, fields: dict[str, Any]) -> Iterator[Event]:
         made, context, config = self._made(request, fields)
         # A list: LangGraph takes a tuple for one mode, and yields no pairs.
         modes: list[Literal["updates", "custom"]] = ["updates", "custom"]
         with self._traced(made):
+            last: Answer | None = None
             for mode, chunk in self.graph.stream(
                 Input(request=made), config, context=context, stream_mode=modes
             ):
+                last = _answer_in(mode, chunk) or last
                 yield from _events(mode, chunk)
+        if last is not None:
+            yield from _end(last)
 
     async def arun(self, request: str | Request, **fields: Any) -> Answer:
         """`run` without blocking the event loop; cancelling it stops the model's work."""
@@ -187,11 +193,17 @@ def _events(mode: str, chunk: Any) -> Iterator[Event]:
             yield {"event": "node", "node": node}
     elif "token" in chunk:
         yield {"event": "token", "text": chunk["token"], "verified": False}
-    elif answer := chunk.get("answer"):
-        _raised(answer)
-        if text := text_of(answer["output"]):
-            yield {"event": "token", "text": text, "verified": answer["status"] == "accepted"}
-        yield {"event": "answer", "answer": answer}
+
+
+def _answer_in(mode: str, chunk: Any) -> Answer | None:
+    return chunk.get("answer") if mode == "custom" else None
+
+
+def _end(answer: Answer) -> Iterator[Event]:
+    _raised(answer)
+    if text := text_of(answer["output"]):
+        yield {"event": "token", "text": text, "verified": answer["status"] == "accepted"}
+    yield {"event": "answer", "answer": answer}
 
 
 def text_of(output: Any) -> str:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 
@@ -73,6 +74,18 @@ def on_cancel(close: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
     current.add(close)
     return lambda: current.remove(close)
+
+
+@contextmanager
+def cancelling() -> Iterator[contextvars.Context]:
+    """A context for work that ends when this block is left, or when the current work does."""
+    work = Cancellation()
+    forget = on_cancel(work.cancel)
+    try:
+        yield work.context()
+    finally:
+        forget()
+        work.cancel()
 
 
 def pause(seconds: float) -> None:

@@ -105,7 +105,7 @@ def test_the_stream_tells_nodes_and_then_the_text(tandem: Tandem) -> None:
     nodes = [event["node"] for event in events if event["event"] == "node"]
     assert nodes[:3] == ["classify", "draft", "quality_check"]
     assert nodes[-1] == "record"
-    last = events[-1]["answer"] if events[-1]["event"] == "answer" else events[-2]["answer"]
+    last = events[-1]["answer"]
     tokens = [event for event in events if event["event"] == "token"]
     assert [(token["text"], token["verified"]) for token in tokens] == [
         (last["output"]["text"], True)

@@ -10,6 +10,9 @@ import pytest
 
 from tandem.app import Tandem, text_of
 from tandem.graphs.hybrid import build
+from tandem.nodes.state import Context
+from tandem.settings import Model, Settings
+from tests.loopback import drip, serve
 from tests.unit.fakes import completion
 from tests.unit.nodes.knowledge import FakeSearcher
 from tests.unit.services import FakeServices, Reply
@@ -68,3 +71,19 @@ def test_a_rejected_reply_is_not_streamed(tmp_path: Path) -> None:
 )
 def test_the_text_of_an_output(output: Any, text: str) -> None:
     assert text_of(output) == text
+
+
+def test_the_answer_comes_last(tmp_path: Path) -> None:
+    told = [event["event"] for event in tandem(tmp_path, REPLY).stream(MESSAGE, task="draft")]
+    assert told == ["node", "node", "node", "node", "token", "answer"]
+
+
+def test_leaving_a_stream_stops_the_model(tmp_path: Path) -> None:
+    with serve(drip) as server:
+        slm = Model(backend="huggingface", url=server.url, private=True)
+        with Tandem(Settings(home=tmp_path, models={"slm-embedded": slm})) as made:
+            context = Context(stream_unverified=True)
+            for event in made.stream(MESSAGE, task="draft", context=context):
+                if event["event"] == "token":
+                    break
+        assert server.closed.wait(2)
