@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from tandem.errors import TandemError, from_info
+from tandem.errors import InvalidRequest, TandemError, from_info
 from tandem.graphs.hybrid import build
 from tandem.models.cancel import Cancellation, cancelling
 from tandem.nodes.state import Context, Input
@@ -163,6 +163,10 @@ class Tandem:
         config: RunnableConfig = {"recursion_limit": self.services.settings.limits.recursion}
         if thread:
             config["configurable"] = {"thread_id": thread}
+        if not isinstance(request, (str, Mapping)):
+            raise InvalidRequest(
+                f"A request is a text or a dict, not {type(request).__name__}.", "Nothing was run."
+            )
         given: dict[str, Any] = {"text": request} if isinstance(request, str) else dict(request)
         given |= fields
         if files := given.pop("files", ()):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tandem.app import Tandem, text_of
+from tandem.errors import InvalidRequest
 from tandem.graphs.hybrid import build
 from tandem.nodes.state import Context
 from tandem.settings import Model, Settings
@@ -87,3 +88,9 @@ def test_leaving_a_stream_stops_the_model(tmp_path: Path) -> None:
                 if event["event"] == "token":
                     break
         assert server.closed.wait(2)
+
+
+@pytest.mark.parametrize("request_", [None, 5, ["x"]])
+def test_what_is_no_request_is_told_as_such(tmp_path: Path, request_: Any) -> None:
+    with Tandem(Settings(home=tmp_path)) as tandem, pytest.raises(InvalidRequest):
+        tandem.run(request_)
