@@ -1,0 +1,51 @@
+"""Every setting, its default and its allowed values; read from tandem.toml.
+
+`load()` reads, in this order, the path given, the environment's TANDEM_SETTINGS, ./tandem.toml, or
+nothing (the defaults below). Secrets never stand in the file: a setting names the environment
+variable that holds one.
+"""
+
+from __future__ import annotations
+
+from tandem.settings.loading import FILE_NAME, load
+from tandem.settings.models import (
+    DEFAULT_MODELS,
+    Backend,
+    Dialect,
+    Model,
+    Price,
+    Tiers,
+    TierSettings,
+)
+from tandem.settings.privacy import Privacy
+from tandem.settings.routing import Routing
+from tandem.settings.sections import (
+    Cache,
+    EmbeddingSettings,
+    KnowledgeSettings,
+    LedgerSettings,
+    Limits,
+    TaskSettings,
+)
+from tandem.settings.whole import Settings
+
+__all__ = [
+    "DEFAULT_MODELS",
+    "FILE_NAME",
+    "Backend",
+    "Cache",
+    "Dialect",
+    "EmbeddingSettings",
+    "KnowledgeSettings",
+    "LedgerSettings",
+    "Limits",
+    "Model",
+    "Price",
+    "Privacy",
+    "Routing",
+    "Settings",
+    "TaskSettings",
+    "TierSettings",
+    "Tiers",
+    "load",
+]

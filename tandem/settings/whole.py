@@ -1,0 +1,105 @@
+"""All settings together, and the rules between sections."""
+
+from __future__ import annotations
+
+import os
+from itertools import product
+from pathlib import Path
+from typing import Any, get_args
+
+import platformdirs
+from pydantic import Field, model_validator
+
+from tandem.records import TierName
+from tandem.settings.base import Section
+from tandem.settings.models import DEFAULT_MODELS, Model, Tiers
+from tandem.settings.privacy import Privacy
+from tandem.settings.routing import Routing
+from tandem.settings.sections import (
+    Cache,
+    EmbeddingSettings,
+    KnowledgeSettings,
+    LedgerSettings,
+    Limits,
+    TaskSettings,
+)
+
+
+class Settings(Section):
+    """All settings. `home` is the folder that relative paths start from."""
+
+    home: Path = Path()
+    cache: Cache = Cache()
+    models: dict[str, Model] = Field(default_factory=lambda: dict(DEFAULT_MODELS))
+    tiers: Tiers = Tiers()
+    tasks: dict[str, TaskSettings] = Field(default_factory=dict)
+    embeddings: EmbeddingSettings = EmbeddingSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    limits: Limits = Limits()
+    privacy: Privacy = Privacy()
+    routing: Routing = Routing()
+    currency: str = "USD"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_default_models(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("models"), dict):
+            return {**data, "models": {**DEFAULT_MODELS, **data["models"]}}
+        return data
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Settings:
+        for where, names in self._named_models().items():
+            for name in names:
+                if name not in self.models:
+                    known = ", ".join(sorted(self.models))
+                    raise ValueError(f"{where}: no model {name!r}; known models: {known}")
+        self._refuse_less_private_stand_ins()
+        return self
+
+    def _named_models(self) -> dict[str, tuple[str, ...]]:
+        named: dict[str, tuple[str, ...]] = {}
+        for tier, chosen in (("slm", self.tiers.slm), ("llm", self.tiers.llm)):
+            named[f"tiers.{tier}.model"] = (chosen.model,)
+            named[f"tiers.{tier}.stand_ins"] = chosen.stand_ins
+            for task, own in self.tasks.items():
+                name = own.slm if tier == "slm" else own.llm
+                named[f"tasks.{task}.{tier}"] = (name,) if name else ()
+        return named
+
+    def _refuse_less_private_stand_ins(self) -> None:
+        if self.privacy.stand_ins_may_be_less_private:
+            return
+        for tier, task in product(get_args(TierName), ("", *self.tasks)):
+            first, *rest = self.chain(tier, task)
+            public = [name for name in rest if not self.models[name].private]
+            if self.models[first].private and public:
+                where = f"tasks.{task}.{tier}" if task else f"tiers.{tier}.stand_ins"
+                raise ValueError(
+                    f"{where}: {public[0]!r} is not private, but {first!r}, for which it stands "
+                    "in, is; set privacy.stand_ins_may_be_less_private = true to allow it"
+                )
+
+    def chain(self, tier: TierName, task: str = "") -> tuple[str, ...]:
+        """Model names to try for `tier` (and `task`), in order."""
+        chosen = self.tiers.slm if tier == "slm" else self.tiers.llm
+        own = self.tasks.get(task)
+        first = (own.slm if tier == "slm" else own.llm) if own else ""
+        rest = (chosen.model, *chosen.stand_ins) if first else chosen.stand_ins
+        return (first or chosen.model, *(name for name in rest if name != first))
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where models and the records of running servers lie."""
+        chosen = os.environ.get("TANDEM_CACHE") or self.cache.dir
+        return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("tandem"))
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.ledger.url or f"sqlite:///{self.path('.tandem/ledger.sqlite')}"
+
+    def path(self, name: str) -> Path:
+        """A path of the settings file, made absolute from the file's own folder."""
+        return (self.home / Path(name).expanduser()).absolute()
