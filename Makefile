@@ -59,7 +59,7 @@ check: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/unit
 
 lock: $(VENV)/.dev
-	$(COMPILE) --extra dev --extra studio --output-file requirements-dev.lock
+	$(COMPILE) --extra dev --extra eval --extra studio --output-file requirements-dev.lock
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
 	$(BIN)/python .ci/licences.py
 
