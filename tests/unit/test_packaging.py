@@ -81,6 +81,7 @@ def test_every_module_file_belongs_to_a_room() -> None:
         "privacy",
         "quality",
         "routing",
+        "settings",
         "tools",
     }
 
