@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.errors import InvalidRequest
-from tandem.models.tier import Prompt, TierCall
+from tandem.models.tier import Completion, Prompt, TierCall
 from tandem.nodes.extract_choices import bound_to_source
+from tandem.nodes.extract_parts import DROPPED, doubtful_fields, excerpt, merged, part_of
 from tandem.nodes.extract_schema import checked, for_generation
 from tandem.nodes.extract_values import typed, written
 from tandem.nodes.ready_examples import READY_EXAMPLES
 from tandem.nodes.ready_schemas import READY_SCHEMAS
 from tandem.nodes.task import Prepared
-from tandem.quality.field_signals import field_signals, parse_object
+from tandem.quality.field_signals import FIELD_LOGPROB, field_signals, parse_object
 from tandem.quality.grounding import branches, empty_gate, grounded_gate, schema_gate
 from tandem.quality.optional import failing_optional
 from tandem.quality.second_view import second_view_gate
@@ -85,15 +86,11 @@ class Extract:
                 "text.",
                 "Give text or a document.",
             )
-        generation = for_generation(schema)
         return {
             "schema": schema,
-            "generation_schema": bound_to_source(generation, schema, source),
+            "generation_schema": bound_to_source(for_generation(schema), schema, source),
             "source": source,
-            "messages": [
-                Message(role="system", content=_instructions(schema)),
-                *_turns(_examples_of(request), generation),
-            ],
+            "examples": _examples_of(request),
         }
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
@@ -116,31 +113,73 @@ class Extract:
         ]
 
     def repair(
-        self,
-        prepared: Prepared,
-        rejected: Attempt,  # noqa: ARG002 (the contract: the hint says what failed)
-        verdict: Verdict,
-        tier: TierCall,
+        self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall
     ) -> Attempt:
-        """The whole answer again, on `tier`, told which fields failed; see Task.repair."""
-        return self._ask(prepared, tier, _hint(verdict))
+        """The refused fields again, on `tier`, of the text that can hold them; what the gates
+        passed is kept. The whole answer where the failure names no fields."""
+        hint = _hint(verdict)
+        fields = doubtful_fields(rejected, verdict["failed"], prepared["schema"])
+        if fields is None:
+            return self._ask(prepared, tier, hint)
+        return self._ask_again(prepared, fields, rejected, tier, hint)
 
     def _ask(self, prepared: Prepared, tier: TierCall, hint: str = "") -> Attempt:
-        document = _LAYOUT.sub("   ", prepared["source"]) + hint
-        completion = tier.complete(
-            Prompt(
-                messages=[*prepared["messages"], Message(role="user", content=document)],
-                max_tokens=self.max_tokens,
-                schema=prepared["generation_schema"],
-            )
-        )
+        completion = tier.complete(self._prompt(prepared, hint))
         output, dropped = _output(completion.text, prepared)
-        signals = {
-            **token_signals(completion.tokens),
-            **field_signals(completion.text, completion.tokens),
-            **{f"dropped:{name}": 1.0 for name in dropped},
+        return tier.attempt(output, signals=_signals(completion, dropped))
+
+    def _ask_again(
+        self,
+        prepared: Prepared,
+        fields: Sequence[str],
+        rejected: Attempt,
+        tier: TierCall,
+        hint: str,
+    ) -> Attempt:
+        part = {
+            "schema": part_of(prepared["schema"], fields),
+            "generation_schema": part_of(prepared["generation_schema"], fields),
+            "source": excerpt(prepared["source"], fields, prepared["schema"]),
+            "examples": prepared["examples"],
         }
-        return tier.attempt(output, signals=signals)
+        completion = tier.complete(self._prompt(part, hint))
+        copied = parse_object(completion.text)
+        new = None
+        if copied is not None:
+            new = typed(copied, part["schema"], prepared["source"])
+        whole, dropped = _kept(merged(rejected["output"], new, fields), prepared)
+        signals = {**_field_signals_of(rejected, fields), **_signals(completion, dropped)}
+        return tier.attempt(whole, signals={**signals, "fields_asked_again": float(len(fields))})
+
+    def _prompt(self, prepared: Prepared, hint: str) -> Prompt:
+        document = _LAYOUT.sub("   ", prepared["source"]) + hint
+        schema = prepared["schema"]
+        return Prompt(
+            messages=[
+                Message(role="system", content=_instructions(schema)),
+                *_turns(prepared["examples"], for_generation(schema)),
+                Message(role="user", content=document),
+            ],
+            max_tokens=self.max_tokens,
+            schema=prepared["generation_schema"],
+        )
+
+
+def _signals(completion: Completion, dropped: Sequence[str]) -> dict[str, float]:
+    return {
+        **token_signals(completion.tokens),
+        **field_signals(completion.text, completion.tokens),
+        **{f"{DROPPED}{name}": 1.0 for name in dropped},
+    }
+
+
+def _field_signals_of(rejected: Attempt, replaced: Sequence[str]) -> dict[str, float]:
+    """The signals of the fields that are kept."""
+    return {
+        name: value
+        for name, value in rejected["signals"].items()
+        if name.startswith(FIELD_LOGPROB) and name.removeprefix(FIELD_LOGPROB) not in replaced
+    }
 
 
 def _output(text: str, prepared: Prepared) -> tuple[Any, list[str]]:
@@ -148,7 +187,11 @@ def _output(text: str, prepared: Prepared) -> tuple[Any, list[str]]:
     copied = parse_object(text)
     if copied is None:
         return None, []
-    output = typed(copied, prepared["schema"], prepared["source"])
+    return _kept(typed(copied, prepared["schema"], prepared["source"]), prepared)
+
+
+def _kept(output: Any, prepared: Prepared) -> tuple[Any, list[str]]:
+    """`output` without the optional fields that their own gates refuse, and those."""
     dropped = failing_optional(output, prepared["source"], prepared["schema"])
     if dropped:
         output = {name: value for name, value in output.items() if name not in dropped}

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from tandem.models.tier import Token
 
+FIELD_LOGPROB: Final = "min_logprob:"
+"""Prefix of a field's signal."""
 _SPACE: Final = re.compile(r"\s*")
 _DECODER: Final = json.JSONDecoder()
 
@@ -27,7 +29,7 @@ def field_signals(text: str, tokens: Sequence[Token]) -> dict[str, float]:
     if "".join(token.text for token in tokens) != text:
         return {}
     return {
-        f"min_logprob:{name}": least
+        f"{FIELD_LOGPROB}{name}": least
         for name, start, end in _fields(text)
         if (least := _least(tokens, start, end)) is not None
     }

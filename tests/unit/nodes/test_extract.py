@@ -14,7 +14,7 @@ from tandem.nodes.extract import Extract
 from tandem.nodes.ready_examples import READY_EXAMPLES
 from tandem.nodes.ready_schemas import READY_SCHEMAS
 from tandem.nodes.task import Prepared, Task
-from tandem.records import Document, Profile, Request, Verdict
+from tandem.records import Document, Message, Profile, Request, Verdict
 from tests.unit.fakes import FakeTierCall, completion
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -71,6 +71,12 @@ def gates(copied: Any, ready: Prepared | None = None, **completed: Any) -> list[
     return [failure["gate"] for failure in TASK.check(ready, attempt)]
 
 
+def asked(ready: Prepared) -> list[Message]:
+    tier = FakeTierCall(["{}"])
+    TASK.attempt(ready, tier)
+    return list(tier.prompts[0].messages)
+
+
 def test_it_is_a_task() -> None:
     task: Task = TASK
     assert (task.name, task.node, task.first_tier) == ("extraction", "extract", "slm")
@@ -102,7 +108,7 @@ def test_the_caller_s_examples_take_the_ready_one_s_place() -> None:
     output = {"company": "KIOSK", "date": "2020-05-01", "total": 3.5}
     example = {"text": "KIOSK\nTOTAL 3,50\n1 May 2020", "output": output}
     ready = prepared(output_schema="receipt", examples=[example])
-    assert ready["messages"][1:] == [
+    assert asked(ready)[1:-1] == [
         {"role": "user", "content": example["text"]},
         {
             "role": "assistant",
@@ -135,7 +141,7 @@ def test_a_missing_or_unknown_schema_lists_the_ready_ones(schema: Any) -> None:
 def test_ready_examples_pass_their_own_gates(name: str) -> None:
     for example in READY_EXAMPLES[name]:
         ready = prepared(text=example["text"], output_schema=name, examples=[example])
-        answer = ready["messages"][-1]["content"]
+        answer = asked(ready)[-2]["content"]
         Draft202012Validator(ready["generation_schema"]).validate(json.loads(answer))
         assert gates(answer, ready) == []
 
@@ -215,9 +221,10 @@ def test_a_cut_off_answer_and_an_empty_one_are_refused() -> None:
     assert gates({"note": None}, prepared(output_schema=optional)) == ["empty"]
 
 
-def test_repair_asks_again_and_names_the_refused_fields() -> None:
-    ready, tier = prepared(), FakeTierCall([json.dumps(COPIED)], name="llm")
-    rejected = TASK.attempt(ready, FakeTierCall([json.dumps({**COPIED, "total": "1"})]))
+def repaired(copied: dict[str, Any], again: dict[str, Any], **request: Any) -> Any:
+    """What the LLM is asked, and the attempt that comes of it, after the SLM copied `copied`."""
+    ready, tier = prepared(**request), FakeTierCall([json.dumps(again)], name="llm")
+    rejected = TASK.attempt(ready, FakeTierCall([json.dumps(copied)]))
     verdict = Verdict(
         attempt_id=rejected["id"],
         accepted=False,
@@ -225,11 +232,65 @@ def test_repair_asks_again_and_names_the_refused_fields() -> None:
         threshold=None,
         failed=TASK.check(ready, rejected),
     )
+    assert verdict["failed"]
     attempt = TASK.repair(ready, rejected, verdict, tier)
-    assert (attempt["tier"], attempt["output"]) == ("llm", OUTPUT)
-    last = tier.prompts[0].messages[-1]["content"]
-    assert last.startswith(ready["source"])
-    assert "total" in last.removeprefix(ready["source"])
+    return tier.prompts[0], attempt, TASK.check(ready, attempt)
+
+
+def test_repair_asks_for_the_refused_fields_only_and_keeps_the_others() -> None:
+    prompt, attempt, failed = repaired({**COPIED, "total": "9.999,99"}, {"total": "RM 1.073,14"})
+    assert list(prompt.schema["properties"]) == ["total"]
+    assert "company" not in prompt.messages[0]["content"]
+    assert "total" in prompt.messages[-1]["content"].removeprefix(RECEIPT.strip())
+    assert (attempt["tier"], attempt["output"], failed) == ("llm", OUTPUT, [])
+    assert attempt["signals"]["fields_asked_again"] == 1.0
+
+
+def test_repair_asks_for_a_dropped_optional_field_as_well() -> None:
+    copied = {**COPIED, "total": "9.999,99", "address": "99 NOWHERE ROAD"}
+    again = {"total": "RM 1.073,14", "address": COPIED["address"]}
+    prompt, attempt, failed = repaired(copied, again)
+    assert list(prompt.schema["properties"]) == ["address", "total"]
+    assert (attempt["output"], failed) == (OUTPUT, [])
+
+
+@pytest.mark.parametrize("copied", ["no JSON", "[]"])
+def test_repair_asks_for_everything_where_nothing_can_be_kept(copied: str) -> None:
+    ready, tier = prepared(), FakeTierCall([json.dumps(COPIED)], name="llm")
+    rejected = TASK.attempt(ready, FakeTierCall([copied]))
+    failed = TASK.check(ready, rejected)
+    verdict = Verdict(
+        attempt_id=rejected["id"], accepted=False, score=None, threshold=None, failed=failed
+    )
+    attempt = TASK.repair(ready, rejected, verdict, tier)
+    assert attempt["output"] == OUTPUT
+
+
+def test_repair_that_gets_no_json_is_refused() -> None:
+    ready = prepared()
+    rejected = TASK.attempt(ready, FakeTierCall([json.dumps({**COPIED, "total": "9.999,99"})]))
+    verdict = Verdict(
+        attempt_id=rejected["id"],
+        accepted=False,
+        score=None,
+        threshold=None,
+        failed=TASK.check(ready, rejected),
+    )
+    attempt = TASK.repair(ready, rejected, verdict, FakeTierCall(["no JSON"], name="llm"))
+    assert [failure["gate"] for failure in TASK.check(ready, attempt)] == ["schema"]
+
+
+def test_of_a_long_document_repair_shows_the_lines_that_can_hold_the_field() -> None:
+    prose = "\n".join(["The goods are as described in the catalogue of the seller."] * 100)
+    head = "\n".join(["BRIGHT STATIONERY LTD", *["Words about the shop."] * 20])
+    text = f"{head}\n{RECEIPT}\n{prose}\n" + "\n".join(["Thank you."] * 20)
+    copied = {**COPIED, "total": "1"}
+    prompt, attempt, failed = repaired(copied, {"total": "RM 1.073,14"}, text=text)
+    shown = prompt.messages[-1]["content"]
+    assert "TOTAL RM 1.073,14" in shown
+    assert "[...]" in shown
+    assert len(shown) < len(text) / 2
+    assert (attempt["output"]["total"], failed) == (1073.14, [])
 
 
 def test_a_failing_model_is_raised() -> None:
