@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 
 from tandem.errors import InvalidRequest, TandemError, from_info
 from tandem.graphs.hybrid import build
+from tandem.ledger.feedback import Feedback, give
 from tandem.models.cancel import Cancellation, cancelling
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
@@ -126,6 +127,13 @@ class Tandem:
                 yield event
         finally:
             cancellation.cancel()
+
+    def feedback(self, run_id: str, correct: bool | None = None, value: Any = None) -> Feedback:
+        """Say whether an answer (or a draft) was right, or what would have been right.
+
+        See `tandem.ledger.feedback.give` for what is kept, and for the errors.
+        """
+        return give(self.services.ledger, run_id, correct, value)
 
     def close(self) -> None:
         """Close what this process holds. Embedded servers go on until they are idle."""

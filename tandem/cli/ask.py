@@ -84,6 +84,6 @@ def summary(answer: Answer, currency: str) -> str:
     figures = (
         f"{answer['task'] or '-'}: {answer['status']} by {answer['tier'] or 'nobody'} in "
         f"{answer['seconds']:.2f} s, {answer['cost']:.6f} {currency}; "
-        f"all-LLM {answer['all_llm_cost']:.6f}{estimated}"
+        f"all-LLM {answer['all_llm_cost']:.6f}{estimated}; run {answer['run_id']}"
     )
     return "\n".join([figures, *(f"  - {reason}" for reason in answer["reasons"])])

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tandem.cli import ask, doctor, index, models, report, run
+from tandem.cli import ask, doctor, feedback, index, models, report, run
 from tandem.cli import eval as eval_command
 from tandem.cli.requests import unexpected
 from tandem.errors import InvalidRequest, TandemError
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command("ask")(ask.command)
 app.command("run")(run.command)
+app.command("feedback")(feedback.command)
 app.command("report")(report.command)
 app.command("eval")(eval_command.command)
 app.command("doctor")(doctor.command)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Engine, create_engine, event, insert, inspect, select, update
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -148,8 +148,8 @@ def _prepare(engine: Engine, url: URL) -> None:
     if inspect(engine).has_table(tables.schema.name):
         with engine.connect() as connection:
             version = _version(connection)
-    if version is None:
-        # New, or another process is making it just now.
+    if version is None or tables.OLDEST_VERSION <= version < tables.SCHEMA_VERSION:
+        # New, or older by tables that can be added, or another process is making it just now.
         version = _created(engine)
     if version != tables.SCHEMA_VERSION:
         age = "an older" if (version or 0) < tables.SCHEMA_VERSION else "a newer"
@@ -172,9 +172,16 @@ def _created(engine: Engine) -> int | None:
             row = {"id": 1, "version": tables.SCHEMA_VERSION}
             connection.execute(insert(tables.schema).values(row))
     except IntegrityError:
-        pass
+        _raise_version(engine)
     with engine.connect() as connection:
         return _version(connection)
+
+
+def _raise_version(engine: Engine) -> None:
+    version = tables.schema.c.version
+    known = version.between(tables.OLDEST_VERSION, tables.SCHEMA_VERSION)
+    with engine.begin() as connection:
+        connection.execute(update(tables.schema).where(known).values(version=tables.SCHEMA_VERSION))
 
 
 def _version(connection: Connection) -> int | None:

@@ -29,7 +29,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem.errors import LedgerError
 from tandem.ledger import connection as database
-from tandem.ledger.tables import attempts, runs
+from tandem.ledger.tables import attempts, feedback, runs
 from tandem.privacy.masking import mask
 from tandem.records import Answer, Attempt, Decision, ErrorInfo, Profile, Request, Verdict
 from tandem.settings import Settings
@@ -165,7 +165,7 @@ class Ledger:
             ],
         }
         wanted = {"of_run": run_id, "of_attempt": verdict["attempt_id"]}
-        with self._writing() as connection:
+        with self.writing() as connection:
             changed = connection.execute(_UPDATE_ATTEMPT, {**columns, **wanted}).rowcount
         if not changed:
             raise self._unknown(f"attempt {verdict['attempt_id']} of run {run_id}")
@@ -215,7 +215,8 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """A connection in a transaction that is committed at the end."""
         with database.errors(self._url, "written"), self._engine.begin() as connection:
             yield connection
 
@@ -234,7 +235,7 @@ class Ledger:
                     raise self._unknown(f"run {row.get('run_id')}") from None
 
     def _update(self, run_id: str, columns: Mapping[str, Any]) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             changed = connection.execute(_UPDATE_RUN, {**columns, "of_run": run_id}).rowcount
             if columns.get("sensitivity", "none") not in _KEEPS_TEXT and self._texts != "none":
                 _forget_texts(connection, run_id)
@@ -263,6 +264,7 @@ class Ledger:
 def _forget_texts(connection: Connection, run_id: str) -> None:
     connection.execute(update(runs).where(runs.c.id == run_id).values(request=None))
     connection.execute(update(attempts).where(attempts.c.run_id == run_id).values(output=None))
+    connection.execute(update(feedback).where(feedback.c.run_id == run_id).values(value=None))
 
 
 def _profile_columns(profile: Profile | None, decision: Decision | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The ledger's tables: a row a run, a row an attempt. No column but two may hold request text.
+"""The ledger's tables: a row a run, a row an attempt. No column but three may hold request text.
 
 Times are Unix seconds, durations seconds, money in the run's `currency`.
 """
@@ -21,8 +21,10 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION: Final = 1
-"""Raised with every change of the tables; a ledger of another version is not opened."""
+SCHEMA_VERSION: Final = 2
+"""Raised with every change of the tables. Older ledgers get the tables that they lack, from
+OLDEST_VERSION on; others are not opened."""
+OLDEST_VERSION: Final = 1
 
 metadata: Final = MetaData()
 
@@ -97,3 +99,14 @@ attempts: Final = Table(
 )
 """`accepted`, `score`, `threshold` and `failed` are the verdict's, empty where there was none.
 `output` is kept only where the run's `request` is."""
+
+feedback: Final = Table(
+    "tandem_feedback",
+    metadata,
+    Column("run_id", String(64), ForeignKey("tandem_runs.id"), primary_key=True),
+    Column("given", Float, nullable=False),
+    Column("correct", Boolean, nullable=False),
+    Column("value", JSON(none_as_null=True)),
+)
+"""What people said of answers (since version 2). `value`, the right output, is kept only where the
+run's `request` is."""

@@ -1,0 +1,92 @@
+"""What people say of answers: right, wrong, or what would have been right.
+
+Feedback is no uniform sample (people complain more often than they praise), so nothing that is
+computed from it may be called a promise; see docs/calibration.md.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from sqlalchemy import delete, func, insert, select
+from typing_extensions import TypedDict
+
+from tandem.errors import InvalidRequest
+from tandem.ledger.store import Ledger
+from tandem.ledger.tables import attempts, feedback, runs
+
+_RUNNING: Final = "running"
+
+
+class Feedback(TypedDict):
+    """What was said of a run's answer, and whether it could be kept whole."""
+
+    run_id: str
+    correct: bool
+    value: Any
+    """The right output, where it was given and may be kept; else None."""
+    value_kept: bool
+    """False where a value was given and the ledger keeps no texts of this run."""
+
+
+def give(ledger: Ledger, run_id: str, correct: bool | None = None, value: Any = None) -> Feedback:
+    """Note whether a run's answer was right; a later word on the same run takes the former's place.
+
+    A `value` is the right output: without `correct` it says that the answer was wrong, unless the
+    ledger kept the output and it is the same. The value itself is kept only where the run's texts
+    are (setting ledger.texts), since it may hold as much of the request.
+
+    Raises
+    ------
+    InvalidRequest: no such run, it has not ended, nothing was tried in it, or nothing was said.
+    LedgerError: the ledger cannot be read or written.
+    """
+    if correct is None and value is None:
+        raise InvalidRequest(
+            "Nothing was said of the answer.", "Say whether it was right, or give the right value."
+        )
+    run = _ended(ledger, run_id)
+    if correct is None:
+        correct = run["output"] is not None and run["output"] == value
+    kept = run["request"] is not None
+    row = {
+        "run_id": run_id,
+        "given": time.time(),
+        "correct": correct,
+        "value": value if kept else None,
+    }
+    with ledger.writing() as connection:
+        connection.execute(delete(feedback).where(feedback.c.run_id == run_id))
+        connection.execute(insert(feedback).values(**row))
+    return {
+        "run_id": run_id,
+        "correct": correct,
+        "value": row["value"],
+        "value_kept": kept or value is None,
+    }
+
+
+def _ended(ledger: Ledger, run_id: str) -> dict[str, Any]:
+    """The run with the output that answered it, or else its last draft."""
+    query = (
+        select(runs.c.status, runs.c.request, attempts.c.id, attempts.c.output)
+        .join_from(runs, attempts, attempts.c.run_id == runs.c.id, isouter=True)
+        .where(runs.c.id == run_id)
+        .order_by(func.coalesce(attempts.c.accepted, False).desc(), attempts.c.position.desc())
+    )
+    with ledger.reading() as connection:
+        found = connection.execute(query).mappings().first()
+    if found is None:
+        raise InvalidRequest(
+            f"The ledger {ledger.where} holds no run of that id.",
+            "Take the run_id of an answer (`tandem ask --json`), and the same settings file.",
+        )
+    if found["status"] == _RUNNING:
+        raise InvalidRequest("The run has not ended, so it has no answer yet.", "Try again later.")
+    if found["id"] is None:
+        raise InvalidRequest(
+            "The run ended before any model was asked, so there is nothing to judge.",
+            "Give feedback on runs that have an answer or a draft.",
+        )
+    return dict(found)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from tandem.errors import InvalidRequest
+from tandem.ledger import tables
+from tandem.ledger.feedback import give
+from tandem.ledger.store import Ledger
+from tests.unit.ledger.rows import answer, attempt, decision, profile, verdict
+
+OUTPUT = {"label": "up"}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture(params=["none", "all"])
+def ledger(file: Path, request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    opened = Ledger(f"sqlite:///{file}", texts=request.param)
+    yield opened
+    opened.close()
+
+
+def run(ledger: Ledger, status: str = "accepted") -> None:
+    ledger.start("r1", {"text": "planted text"}, profile(), decision())
+    ledger.add_attempt("r1", attempt("a1", output=OUTPUT))
+    ledger.add_verdict("r1", verdict("a1", accepted=status == "accepted"))
+    ledger.finish("r1", answer("r1", status=status))
+
+
+def rows(ledger: Ledger) -> list[dict[str, Any]]:
+    with ledger.reading() as connection:
+        return [dict(row) for row in connection.execute(select(tables.feedback)).mappings()]
+
+
+def keeps_texts(ledger: Ledger) -> bool:
+    return ledger._texts == "all"
+
+
+def test_the_last_word_holds(ledger: Ledger) -> None:
+    run(ledger)
+    give(ledger, "r1", True)
+    give(ledger, "r1", False)
+    (row,) = rows(ledger)
+    assert (row["run_id"], row["correct"], row["value"]) == ("r1", False, None)
+
+
+def test_a_value_is_kept_only_with_the_run_s_texts(ledger: Ledger) -> None:
+    run(ledger)
+    given = give(ledger, "r1", value={"label": "down"})
+    assert given["correct"] is False
+    assert given["value_kept"] is keeps_texts(ledger)
+    assert rows(ledger)[0]["value"] == ({"label": "down"} if keeps_texts(ledger) else None)
+
+
+def test_the_kept_output_as_value_says_that_it_was_right(ledger: Ledger) -> None:
+    run(ledger)
+    assert give(ledger, "r1", value=OUTPUT)["correct"] is keeps_texts(ledger)
+
+
+def test_a_draft_can_be_judged(ledger: Ledger) -> None:
+    run(ledger, "needs_review")
+    assert give(ledger, "r1", True)["correct"] is True
+
+
+def test_a_run_that_turns_out_sensitive_loses_the_value(ledger: Ledger) -> None:
+    run(ledger)
+    give(ledger, "r1", value={"label": "down"})
+    ledger.profiled("r1", profile(sensitivity="personal"), decision())
+    assert rows(ledger)[0]["value"] is None
+
+
+def test_what_cannot_be_judged_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(InvalidRequest, match="no run of that id"):
+        give(ledger, "unknown", True)
+    ledger.start("r1", {"text": "x"}, profile(), decision())
+    with pytest.raises(InvalidRequest, match="not ended"):
+        give(ledger, "r1", True)
+    ledger.finish("r1", answer("r1", status="failed", tier=None))
+    with pytest.raises(InvalidRequest, match="before any model was asked"):
+        give(ledger, "r1", True)
+    with pytest.raises(InvalidRequest, match="Nothing was said"):
+        give(ledger, "r1")
+    assert rows(ledger) == []
+
+
+def test_a_ledger_of_version_1_gets_the_table_and_keeps_its_rows(file: Path) -> None:
+    old = Ledger(f"sqlite:///{file}")
+    run(old)
+    with old.writing() as connection:
+        connection.execute(update(tables.schema).values(version=1))
+        tables.feedback.drop(connection)
+    old.close()
+    new = Ledger(f"sqlite:///{file}")
+    give(new, "r1", True)
+    assert len(rows(new)) == 1
+    assert new.run("r1") is not None
+    new.close()
