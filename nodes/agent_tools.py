@@ -26,6 +26,7 @@ def agent_tools(
         searcher=services if has_index else None,
         k=knowledge.top_k,
         min_score=knowledge.min_score,
+        database=services.tables if services.settings.tables.files else None,
         run_task=run_task,
         text_of=services.document_text,
         extra=own,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
     from tandem.knowledge.index import Hit, KnowledgeIndex
+    from tandem.knowledge.tables import Tables
     from tandem.models.embedded import EmbeddedServers
     from tandem.models.pool import TierPool
 
@@ -97,6 +98,23 @@ class Services:
     def search(self, text: str, k: int) -> list[Hit]:
         """The k best chunks of the knowledge base for `text`, best first."""
         return self.knowledge.search(text, k)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables of the settings, read once. Raises KnowledgeError where one cannot be."""
+        from tandem.knowledge.tables import Tables
+
+        with self._lock:
+            if "tables" not in self.__dict__:
+                own = self.settings.tables
+                self.__dict__["tables"] = Tables(
+                    {name: self.settings.path(file) for name, file in own.files.items()},
+                    max_bytes=own.max_bytes,
+                    seconds=own.seconds,
+                    max_rows=own.max_rows,
+                )
+            tables: Tables = self.__dict__["tables"]
+            return tables
 
     def tier(self, name: TierName, task: str = "") -> Tier:
         """The tier `name`, with the models of `task`."""

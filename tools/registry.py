@@ -12,6 +12,7 @@ from tandem.tools.calculate import calculate_tool
 from tandem.tools.count_text import count_text_tool
 from tandem.tools.current_date import Clock, current_date_tool
 from tandem.tools.delegate import RunTask, delegate_tools, inherited_fields
+from tandem.tools.query_table import Database, query_table_tool
 from tandem.tools.read_document import SourceText, TextOf, plain_text, read_document_tool
 from tandem.tools.search_knowledge import Searcher, search_knowledge_tool
 
@@ -22,6 +23,7 @@ def build_tools(
     searcher: Searcher | None = None,
     k: int = 4,
     min_score: float = 0.0,
+    database: Database | None = None,
     run_task: RunTask | None = None,
     text_of: TextOf = plain_text,
     source_text: SourceText | None = None,
@@ -30,8 +32,9 @@ def build_tools(
 ) -> dict[str, Tool]:
     """The tools that `request` may use, by name; cheap enough to be built once a run.
 
-    Without `searcher` there is no search_knowledge, without `run_task` no delegation, and without
-    documents or `source_text` no read_document: what cannot work is not offered.
+    Without `searcher` there is no search_knowledge, without `database` no query_table, without
+    `run_task` no delegation, and without documents or `source_text` no read_document: what
+    cannot work is not offered.
 
     Raises
     ------
@@ -41,6 +44,8 @@ def build_tools(
     tools = [calculate_tool(), current_date_tool(clock), count_text_tool()]
     if searcher is not None:
         tools.insert(0, search_knowledge_tool(searcher, k, min_score))
+    if database is not None:
+        tools.append(query_table_tool(database))
     if documents or source_text is not None:
         tools.append(read_document_tool(documents, text_of, source_text))
     if run_task is not None:

@@ -27,6 +27,7 @@ from tandem.settings.sections import (
     Limits,
     TaskSettings,
 )
+from tandem.settings.tables import TableSettings
 from tandem.settings.whole import Settings
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Privacy",
     "Routing",
     "Settings",
+    "TableSettings",
     "TaskSettings",
     "TierSettings",
     "Tiers",

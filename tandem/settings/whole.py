@@ -23,6 +23,7 @@ from tandem.settings.sections import (
     Limits,
     TaskSettings,
 )
+from tandem.settings.tables import TableSettings
 
 
 class Settings(Section):
@@ -39,6 +40,7 @@ class Settings(Section):
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
     routing: Routing = Routing()
+    tables: TableSettings = TableSettings()
     currency: str = "USD"
 
     @model_validator(mode="before")
