@@ -45,7 +45,9 @@ def key_paths(model: type[BaseModel]) -> set[str]:
 def leaves(data: dict[str, Any], prefix: str = "") -> set[str]:
     paths = set()
     for key, value in data.items():
-        paths |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
+        # An empty table is one whose names are the user's.
+        inner = isinstance(value, dict) and value
+        paths |= leaves(value, f"{prefix}{key}.") if inner else {prefix + key}
     return paths
 
 
