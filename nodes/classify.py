@@ -10,19 +10,16 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from tandem.errors import EgressBlocked, ModelError, TandemError
+from tandem.errors import TandemError
 from tandem.nodes.binding import bind, context_of
+from tandem.nodes.find_task import FindTask
 from tandem.nodes.state import Context, State
 from tandem.nodes.task import Task
 from tandem.privacy.assess import assess
-from tandem.records import TASKS, Attempt, Profile, Request, TierName
+from tandem.records import TASKS, Profile, Request
 from tandem.routing.policy import LlmAccess, decide
-from tandem.routing.reading import feasible_tasks, read_task
 from tandem.routing.validation import validate
 from tandem.services import Services
-
-UNCLEAR_TASK = "reasoning"
-"""What a request is taken for that no model could sort: the LLM answers it directly."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,12 @@ class Classify:
             fresh["deadline"] = fresh["started"] + profile["deadline_ms"] / 1000
         context = context_of(runtime)
         state: State = {**fresh, "request": request, "profile": profile}  # type: ignore[typeddict-item]
-        attempts = self._task(state, self._access(context), runtime)
+        find_task = FindTask(self.services, self.tasks)
+        attempts = find_task(
+            state,
+            self._access(context),
+            lambda tier: bind(self.services, state, runtime, tier, "classify"),
+        )
         task = self.tasks[profile["task"]]
         own = self.services.settings.tasks.get(task.name)
         if own and profile["quality"] is None:
@@ -116,53 +118,6 @@ class Classify:
             private_only=context.private_only,
         )
 
-    def _task(self, state: State, access: LlmAccess, runtime: Runtime[Context]) -> list[Attempt]:
-        """Fill in the profile's task; the attempts are the model calls that this took."""
-        request, profile = state["request"], state["profile"]
-        if declared := request.get("task"):
-            _name_task(profile, declared, 1.0, "declared by the caller")
-            return []
-        feasible = feasible_tasks(request, list(self.tasks))
-        if len(feasible) == 1:
-            _name_task(profile, feasible[0], 1.0, "the request's fields ask for it")
-            return []
-        return self._read(state, feasible, access, runtime)
-
-    def _read(
-        self, state: State, feasible: list[str], access: LlmAccess, runtime: Runtime[Context]
-    ) -> list[Attempt]:
-        profile, attempts = state["profile"], []
-        tiers: list[TierName] = ["slm"]
-        if access.allows(profile["sensitivity"]):
-            tiers.append("llm")
-        for tier in tiers:
-            attempt = self._read_on(tier, state, feasible, runtime)
-            self.services.ledger.add_attempt(state["run_id"], attempt)
-            attempts.append(attempt)
-            if attempt["error"] is None:
-                task, confidence = (
-                    attempt["output"]["task"],
-                    attempt["signals"]["label_probability"],
-                )
-                _name_task(profile, task, confidence, f"read by the {tier.upper()}")
-                if confidence >= self.services.settings.routing.min_confidence:
-                    return attempts
-        if not profile["task"]:
-            _name_task(profile, UNCLEAR_TASK, 0.0, "unclear: no model could read the request")
-        return attempts
-
-    def _read_on(
-        self, tier: TierName, state: State, feasible: list[str], runtime: Runtime[Context]
-    ) -> Attempt:
-        profile = state["profile"]
-        call = bind(self.services, state, runtime, tier, "classify")
-        try:
-            task, confidence = read_task(state["request"]["text"], feasible, call)
-        except (ModelError, EgressBlocked) as error:
-            profile["reasons"].append(f"the {tier.upper()} could not read the task: {error.code}")
-            return call.attempt(None, error=error.info())
-        return call.attempt({"task": task}, signals={"label_probability": confidence})
-
     def _start(self, state: State, fresh: dict[str, Any]) -> None:
         parent = fresh["parent_run_id"] or None
         declared = _declared(state.get("request"))
@@ -178,8 +133,3 @@ def _declared(raw: Any) -> Request:
         if isinstance(raw.get("tenant"), str):
             declared["tenant"] = raw["tenant"]
     return declared
-
-
-def _name_task(profile: Profile, task: str, confidence: float, why: str) -> None:
-    profile["task"], profile["task_confidence"] = task, confidence
-    profile["reasons"].append(f"task {task} ({confidence:.2f}): {why}")
