@@ -61,7 +61,8 @@ class EvalServices(Services):
 
     def _releaser(self, name: TierName) -> Callable[[str, CallContext], str]:
         def release(text: str, context: CallContext) -> str:
-            return self.guard.release(text, context.profile, f"the {name} tier")
+            outlet = f"the {name} tier"
+            return self.guard.release_all([text], context.profile, outlet, context.vault)[0]
 
         return release
 

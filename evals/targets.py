@@ -213,12 +213,13 @@ def _request(case: Case, services: EvalServices) -> Request:
 
 
 def _profile(case: Case, request: Request) -> Profile:
-    sensitivity, evidence, reasons = assess(request)
+    sensitivity, evidence, reasons, floor = assess(request)
     return {
         "task": case["task"],
         "task_confidence": 1.0,
         "complexity": None,
         "sensitivity": sensitivity,
+        "sensitivity_floor": floor,
         "evidence": evidence,
         "latency": request.get("latency", "async"),
         "deadline_ms": request.get("deadline_ms"),

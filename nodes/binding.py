@@ -31,6 +31,7 @@ def bind(
             purpose=purpose,
             private_only=context_of(runtime).private_only,
             on_token=_token_writer(runtime) if purpose == "answer" else None,
+            vault=services.vaults.of(state["run_id"], state["deadline"]),
         )
     )
 

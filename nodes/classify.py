@@ -15,7 +15,6 @@ from tandem.nodes.binding import bind, context_of
 from tandem.nodes.find_task import FindTask
 from tandem.nodes.state import Context, State
 from tandem.nodes.task import Task
-from tandem.privacy.assess import assess
 from tandem.records import TASKS, Profile, Request
 from tandem.routing.policy import LlmAccess, decide
 from tandem.routing.validation import validate
@@ -97,12 +96,13 @@ class Classify:
         return {**request, "documents": [{"name": d["name"], "text": read(d)} for d in documents]}
 
     def _sensitivity(self, request: Request) -> Profile:
-        sensitivity, evidence, reasons = assess(request)
+        sensitivity, evidence, reasons, floor = self.services.assess(request)
         return {
             "task": "",
             "task_confidence": 0.0,
             "complexity": None,
             "sensitivity": sensitivity,
+            "sensitivity_floor": floor,
             "evidence": evidence,
             "latency": request.get("latency", "async"),
             "deadline_ms": request.get("deadline_ms"),

@@ -9,6 +9,7 @@ from tandem.errors import EgressBlocked, ModelError
 from tandem.models.tier import TierCall
 from tandem.nodes.state import State
 from tandem.nodes.task import Task
+from tandem.privacy.egress import remaining
 from tandem.records import Attempt, Profile, TierName
 from tandem.routing.policy import LlmAccess
 from tandem.routing.reading import feasible_tasks, read_task
@@ -51,7 +52,7 @@ class FindTask:
     ) -> list[Attempt]:
         profile, attempts = state["profile"], []
         tiers: list[TierName] = ["slm"]
-        if access.allows(profile["sensitivity"]):
+        if access.allows(remaining(profile)):
             tiers.append("llm")
         for tier in tiers:
             attempt = self._read_on(reader(tier), state, feasible)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from langgraph.runtime import Runtime
 from tandem.errors import AnswerRejected
 from tandem.nodes.accounting import all_llm_cost, total_cost
 from tandem.nodes.state import Context, State
+from tandem.privacy.redaction import REDACTED, UNRESTORED
 from tandem.records import Answer, Attempt, ErrorInfo, Status, Verdict
 from tandem.routing.policy import DEGRADED
 from tandem.services import Services
@@ -29,6 +31,7 @@ class Record:
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         answer = self._answer(state)
+        self.services.vaults.forget(state["run_id"])
         self.services.ledger.finish(state["run_id"], answer)
         runtime.stream_writer({"answer": answer})
         return {"answer": answer, "error": answer["error"]}
@@ -99,11 +102,31 @@ def _reasons(state: State, status: Status, error: ErrorInfo | None) -> list[str]
         reasons += [*profile["reasons"], *state["decision"]["reasons"]]
     by_id = {attempt["id"]: attempt for attempt in state["attempts"]}
     reasons += [_said(verdict, by_id[verdict["attempt_id"]]) for verdict in state["verdicts"]]
+    reasons += _redactions(state["attempts"])
     if error:
         reasons.append(f"{status}: {error['what']}")
     elif status == "needs_review":
         reasons.append("needs review: the rejected draft may not go to the LLM")
     return reasons
+
+
+def _redactions(attempts: Sequence[Attempt]) -> list[str]:
+    """What was redacted for a model that is not private, and what did not come back."""
+    told = []
+    for start, words in (
+        (REDACTED, "redacted for a model that is not private"),
+        (UNRESTORED, "came back altered, and could not be restored"),
+    ):
+        counts: dict[str, float] = {}
+        for attempt in attempts:
+            for signal, number in attempt["signals"].items():
+                if signal.startswith(start):
+                    kind = signal.removeprefix(start)
+                    counts[kind] = max(number, counts.get(kind, 0.0))
+        if counts:
+            listed = ", ".join(f"{number:.0f} {kind}" for kind, number in sorted(counts.items()))
+            told.append(f"{words}: {listed}")
+    return told
 
 
 def _said(verdict: Verdict, attempt: Attempt) -> str:

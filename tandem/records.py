@@ -110,6 +110,9 @@ class Profile(TypedDict):
     complexity: float | None
     """Probability that the SLM will not do; None where nothing estimates it."""
     sensitivity: Sensitivity
+    sensitivity_floor: NotRequired[Sensitivity]
+    """What is left of it once that which may be redacted, or leave, is taken out: declared, not
+    checked, or found and to be blocked. Absent: as `sensitivity`."""
     evidence: list[Evidence]
     latency: Latency
     deadline_ms: int | None

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from tandem.ledger.store import Ledger
 from tandem.models.tier import Tier
-from tandem.privacy.detectors import scan
+from tandem.privacy.assess import Assessment, assess
+from tandem.privacy.detectors import TYPES, scan
 from tandem.privacy.egress import Guard
-from tandem.records import Document, TierName
+from tandem.privacy.redaction import Vaults
+from tandem.records import Document, Request, TierName
 from tandem.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -64,7 +66,23 @@ class Services:
     @cached_property
     def guard(self) -> Guard:
         """Decides what may leave for a tier that is not private."""
-        return Guard(self.settings.privacy.public_may_see, scan)
+        return Guard.from_settings(self.settings.privacy, scan, TYPES)
+
+    @cached_property
+    def vaults(self) -> Vaults:
+        """What was redacted in each run that is under way."""
+        return Vaults()
+
+    def assess(self, request: Request) -> Assessment:
+        """How sensitive a request is, by the guard's own detector and limits."""
+        guard = self.guard
+        return assess(
+            request,
+            scan=guard.scan,
+            max_chars=guard.max_chars,
+            seconds=guard.seconds,
+            lifts=guard.lifts,
+        )
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tandem.records import Attempt, ErrorInfo, Finish, Purpose, TierName, Usage
@@ -21,6 +21,8 @@ class AnsweredCall:
     usage: Usage
     cost: float
     calls: int = 1
+    notes: Mapping[str, float] = field(default_factory=dict)
+    """What was redacted and could not be restored; see tandem/privacy/redaction.py."""
 
 
 class CallLog:
@@ -68,6 +70,14 @@ class CallLog:
             "calls": sum(call.calls for call in answered),
             "seconds": seconds,
             "cost": sum(call.cost for call in answered),
-            "signals": dict(signals or {}),
+            "signals": {**_most(call.notes for call in answered), **(signals or {})},
             "error": error,
         }
+
+
+def _most(notes: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Each note with its highest number: the calls of an attempt speak of the same entities."""
+    most: dict[str, float] = {}
+    for each in notes:
+        most |= {name: max(number, most.get(name, 0.0)) for name, number in each.items()}
+    return most

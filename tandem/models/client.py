@@ -38,6 +38,8 @@ class RawReply:
     usage: Usage
     tokens: tuple[Token, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
+    notes: Mapping[str, float] = field(default_factory=dict)
+    """What was redacted for the model and could not be restored, as signals of the attempt."""
 
 
 @dataclass

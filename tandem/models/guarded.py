@@ -1,7 +1,8 @@
 """A client behind the guard: nothing reaches a model that is not private without its consent.
 
 It is the only door: retries, stand-ins and tool choices all pass here, each time, and whatever goes
-wrong in the guard keeps the door shut.
+wrong in the guard keeps the door shut. What the guard redacted is restored here as well, so that
+gates, ledger and listeners see the original.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any, Protocol
 
 from tandem.errors import EgressBlocked
 from tandem.models.client import Client, RawReply
+from tandem.models.restoring import restored
 from tandem.models.tier import Prompt
+from tandem.privacy.redaction import StreamRestorer, Vault
 from tandem.records import Message, Profile
 
 
@@ -26,6 +29,13 @@ class Guard(Protocol):
         ------
         EgressBlocked: it may not.
         """
+        ...
+
+    def release_all(
+        self, texts: Sequence[str], profile: Profile, outlet: str, vault: Vault
+    ) -> list[str]:
+        """`texts` as they may leave together; what was redacted is in `vault`. Raises as
+        `release`."""
         ...
 
 
@@ -45,37 +55,54 @@ class GuardedClient:
         deadline: float,
         on_token: Callable[[str], None] | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
+        vault: Vault | None = None,
     ) -> RawReply:
-        """As `Client.stream`.
+        """As `Client.stream`; what the guard redacted is restored in the reply and in the tokens.
+
+        `vault` holds the placeholders of the run.
 
         Raises
         ------
         CallError: no whole answer came.
         EgressBlocked: the guard refused, or failed.
         """
-        if not self.private:
-            prompt = self._released(prompt, profile, tools)
-        return self.client.stream(prompt, deadline, on_token, tools)
+        if self.private:
+            return self.client.stream(prompt, deadline, on_token, tools)
+        vault = vault or Vault()
+        prompt = self._released(prompt, profile, tools, vault)
+        if on_token is None:
+            return restored(self.client.stream(prompt, deadline, None, tools), prompt, vault)
+        restorer = StreamRestorer(vault, on_token, True if prompt.schema is not None else None)
+        raw = self.client.stream(prompt, deadline, restorer.feed, tools)
+        restorer.end()
+        return restored(raw, prompt, vault)
 
     def _released(
-        self, prompt: Prompt, profile: Profile, tools: Sequence[Mapping[str, Any]]
+        self, prompt: Prompt, profile: Profile, tools: Sequence[Mapping[str, Any]], vault: Vault
     ) -> Prompt:
-        messages: list[Message] = [
-            {"role": message["role"], "content": self._release(message["content"], profile)}
-            for message in prompt.messages
-        ]
+        contents = [message["content"] for message in prompt.messages]
+        released = self._asked(
+            lambda: self.guard.release_all(contents, profile, self.outlet, vault), len(contents)
+        )
         # The guard may rewrite a message, but not a constraint: the answer would not fit any more.
         fixed = "\n".join(_strings([prompt.schema, prompt.choices, tools]))
-        if fixed and self._release(fixed, profile) != fixed:
-            raise EgressBlocked(
-                f"The schema, labels or tools hold what may not leave for {self.outlet}.",
-                "Take it out of them, or use a private model.",
-            )
+        if fixed:
+            kept = self._asked(lambda: [self.guard.release(fixed, profile, self.outlet)], 1)
+            if kept != [fixed]:
+                raise EgressBlocked(
+                    f"The schema, labels or tools hold what may not leave for {self.outlet}.",
+                    "Take it out of them, or use a private model.",
+                )
+        messages: list[Message] = [
+            {"role": message["role"], "content": content}
+            for message, content in zip(prompt.messages, released, strict=True)
+        ]
         return replace(prompt, messages=messages)
 
-    def _release(self, text: str, profile: Profile) -> str:
+    def _asked(self, ask: Callable[[], list[str]], number: int) -> list[str]:
+        """What the guard released: so many texts, or nothing leaves."""
         try:
-            released = self.guard.release(text, profile, self.outlet)
+            released = ask()
         except EgressBlocked:
             raise
         except Exception as error:
@@ -83,7 +110,7 @@ class GuardedClient:
                 f"The guard failed ({type(error).__name__}), so nothing was sent to {self.outlet}.",
                 "Use a private model, or report the error.",
             ) from None
-        if not isinstance(released, str):
+        if len(released) != number or not all(isinstance(text, str) for text in released):
             raise EgressBlocked(f"The guard released no text for {self.outlet}.")
         return released
 

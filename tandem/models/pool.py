@@ -184,7 +184,11 @@ class BoundTier:
             cost=endpoint.tariff.cost(raw.usage, reply.seconds),
             tokens=raw.tokens,
         )
-        self._log.add(AnsweredCall(raw.text, raw.model, raw.finish, raw.usage, completion.cost))
+        self._log.add(
+            AnsweredCall(
+                raw.text, raw.model, raw.finish, raw.usage, completion.cost, notes=raw.notes
+            )
+        )
         return reply, completion
 
     def _first_answer(self, ask: Ask) -> tuple[ModelEndpoint, Reply]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tandem.privacy.redaction import Vault
 from tandem.records import Attempt, ErrorInfo, Finish, Message, Profile, Purpose, TierName, Usage
 
 
@@ -75,6 +76,8 @@ class CallContext:
     """No model that is not private may be asked, whatever the guard would say."""
     on_token: Callable[[str], None] | None = None
     """Gets the text as it is generated; None: nobody listens."""
+    vault: Vault = field(default_factory=Vault, compare=False)
+    """What is redacted for models that are not private, and comes back in their answers."""
 
 
 class TierCall(Protocol):

@@ -35,6 +35,9 @@ _DETECTORS: Final[tuple[Pattern | Finder, ...]] = (
     *statements.DETECTORS,
 )
 
+TYPES: Final = frozenset(detector.type for detector in _DETECTORS)
+"""All types that `scan` finds."""
+
 _RANKS: Final[dict[str, int]] = {level: place for place, level in enumerate(SENSITIVITIES)}
 
 

@@ -7,65 +7,174 @@ guard fails closed: what cannot be checked counts as secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from tandem.errors import EgressBlocked
-from tandem.privacy.detectors import Finding, highest, rank, scan
+from tandem.errors import EgressBlocked, SettingsError
+from tandem.privacy.across import across
+from tandem.privacy.checked import MAX_CHARS, SECONDS, Scan, Unchecked, checked
+from tandem.privacy.detectors import Finding, highest, scan
+from tandem.privacy.redaction import Vault, without_placeholders
 from tandem.records import Profile, Sensitivity
+from tandem.settings import Leave, Privacy
 
-MAX_CHARS: Final = 1_000_000
-"""Longer texts are not scanned (a hostile one takes some seconds), and so count as secret."""
+DEFAULT: Final = "default"
+"""The key of `leave` for the types that it does not name."""
+STATEMENTS: Final = frozenset({"HEALTH", "FINANCIAL"})
+"""Types that tell that something is said, and not where it ends: they cannot be redacted."""
 _TYPE_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,40}")
+_REMEDY: Final = (
+    "Use a private model, take the data out, or change privacy.public_may_see or privacy.leave."
+)
 
 
 @dataclass(frozen=True)
 class Guard:
-    """Releases text to an outlet, or refuses.
+    """Releases text to an outlet, redacted where the policy says so, or refuses.
 
     Parameters
     ----------
     public_may_see: sensitivities that may go where it is not private.
-    scan: finds what is sensitive in a text; an exception of it blocks.
-    max_chars: texts longer than this are blocked unless secrets may leave.
+    scan: finds what is sensitive in a text; where it fails, the text counts as secret.
+    max_chars: texts longer than this are not scanned, and count as secret.
+    leave: what happens to findings, by type: `block`, `redact` or `allow`; `default` for the
+        others. A sensitivity of `public_may_see` needs no entry.
+    seconds: how long a scan may take.
     """
 
     public_may_see: Collection[Sensitivity]
-    scan: Callable[[str], Sequence[Finding]] = scan
+    scan: Scan = scan
     max_chars: int = MAX_CHARS
+    leave: Mapping[str, Leave] = field(default_factory=dict)
+    seconds: float = SECONDS
+
+    @classmethod
+    def from_settings(cls, privacy: Privacy, scan: Scan, types: Collection[str]) -> Guard:
+        """The guard of the settings. `types` are those that `scan` can find.
+
+        Raises
+        ------
+        SettingsError: `privacy.leave` names a type that is not found, or that cannot be redacted.
+        """
+        for kind, mode in privacy.leave.items():
+            if kind != DEFAULT and kind not in types:
+                raise SettingsError(
+                    f"privacy.leave names {kind}, which no detector finds.",
+                    f"Known types: {', '.join(sorted(types))}.",
+                )
+            if mode == "redact" and kind in STATEMENTS:
+                raise SettingsError(
+                    f"privacy.leave: {kind} cannot be redacted: it is a statement, and its end is "
+                    "not known.",
+                    "Say block or allow.",
+                )
+        return cls(
+            privacy.public_may_see,
+            scan,
+            privacy.detector_chars,
+            privacy.leave,
+            privacy.detector_seconds,
+        )
 
     def release(self, text: str, profile: Profile, outlet: str) -> str:
-        """`text`, unchanged, where it may leave through `outlet` (named in the error).
+        """`text`, unchanged, where it may leave as it is through `outlet` (named in the error).
 
-        What counts is the higher of the profile's sensitivity and of what stands in `text` itself.
+        What counts is the profile's sensitivity and what stands in `text` itself. For doors that
+        could not restore: what the policy would redact is refused.
 
         Raises
         ------
         EgressBlocked: it may not leave. The error names the types found, never the text.
         """
-        level, why = self._judge(text)
-        declared = profile["sensitivity"]
-        if rank(declared) > rank(level):
-            level, why = highest([declared]), f"the request is {highest([declared])}"
-        if level not in self.public_may_see:
-            raise EgressBlocked(
-                f"Nothing was sent to {outlet}, which is not private: {why}.",
-                "Use a private model, take the data out, or change privacy.public_may_see.",
-            )
+        self._admit(profile, outlet)
+        self._refuse(self._kept_back(text, outlet), outlet)
         return text
 
-    def _judge(self, text: str) -> tuple[Sensitivity, str]:
-        if len(text) > self.max_chars:
-            return "secret", f"the text has over {self.max_chars} characters and was not checked"
+    def release_all(
+        self, texts: Sequence[str], profile: Profile, outlet: str, vault: Vault
+    ) -> list[str]:
+        """The texts of one message to `outlet`, with what the policy says redacted.
+
+        Raises
+        ------
+        EgressBlocked: they may not leave, each alone or put together.
+        """
+        self._admit(profile, outlet)
+        released = [self._redacted(text, outlet, vault) for text in texts]
+        self._look_across(released, outlet)
+        return released
+
+    def lifts(self, finding: Finding) -> bool:
+        """Whether a finding does not keep a text back: it may be seen, or is redacted."""
+        return self._mode(finding) != "block"
+
+    def _mode(self, finding: Finding) -> Leave:
+        if finding.type in self.leave:
+            return self.leave[finding.type]
+        if finding.sensitivity in self.public_may_see:
+            return "allow"
+        mode = self.leave.get(DEFAULT, "block")
+        # Nobody named these: a secret of a kind not thought of, a statement without an end.
+        named_only = finding.type in STATEMENTS or highest([finding.sensitivity]) == "secret"
+        return "block" if named_only else mode
+
+    def _admit(self, profile: Profile, outlet: str) -> None:
+        """Refuse a request that stays sensitive whatever is taken out of this text."""
+        level = highest([remaining(profile)])
+        if level not in self.public_may_see:
+            raise _blocked(outlet, f"the request is {level}")
+
+    def _kept_back(self, text: str, outlet: str) -> list[Finding]:
+        return [each for each in self._findings(text, outlet) if self._mode(each) != "allow"]
+
+    def _findings(self, text: str, outlet: str) -> list[Finding]:
+        found: list[Finding] = []
         try:
-            findings = self.scan(text)
-            level = highest(finding.sensitivity for finding in findings)
-            return level, f"the text is {level} ({', '.join(type_names(findings))})"
-        # Whatever goes wrong in a detector, an unchecked text stays here. The error itself is not
-        # passed on: it may hold the text.
-        except Exception:
-            return "secret", "the text could not be checked"
+            found = checked(text, self.scan, max_chars=self.max_chars, seconds=self.seconds)
+            level, why = "none", "the text is none"
+        except Unchecked as unchecked:
+            level, why = "secret", f"the text {unchecked}, so it counts as secret"
+        if not found and level not in self.public_may_see:
+            raise _blocked(outlet, why)
+        return found
+
+    def _refuse(self, kept_back: Sequence[Finding], outlet: str) -> None:
+        if kept_back:
+            level = highest(finding.sensitivity for finding in kept_back)
+            raise _blocked(outlet, f"the text is {level} ({', '.join(type_names(kept_back))})")
+
+    def _redacted(self, text: str, outlet: str, vault: Vault) -> str:
+        found = self._findings(text, outlet)
+        self._refuse([each for each in found if self._mode(each) == "block"], outlet)
+        if "redact" not in self.leave.values():
+            return text
+        parts, done = [], 0
+        for each in found:
+            if self._mode(each) != "redact":
+                continue
+            if each.start < done:
+                raise _blocked(outlet, "findings overlap, so they cannot be redacted")
+            parts.append(vault.protect(text[done : each.start]))
+            parts.append(vault.placeholder(each.type, text[each.start : each.end]))
+            done = each.end
+        redacted = "".join([*parts, vault.protect(text[done:])])
+        if redacted != text:
+            # What only shows once its neighbour is gone.
+            left = self._kept_back(redacted, outlet)
+            self._refuse([each for each in left if _says(redacted[each.start : each.end])], outlet)
+        return redacted
+
+    def _look_across(self, texts: Sequence[str], outlet: str) -> None:
+        """Refuse what only shows where texts are put together."""
+        found = across(texts, lambda text: self._kept_back(text, outlet))
+        self._refuse([finding for finding, span in found if _says(span)], outlet)
+
+
+def remaining(profile: Profile) -> Sensitivity:
+    """The sensitivity that counts at the door: what is left of the request's once that which may
+    be redacted, or leave, is taken out."""
+    return profile.get("sensitivity_floor", profile["sensitivity"])
 
 
 def type_names(findings: Sequence[Finding]) -> list[str]:
@@ -74,3 +183,12 @@ def type_names(findings: Sequence[Finding]) -> list[str]:
         finding.type if _TYPE_NAME.fullmatch(finding.type) else "OTHER" for finding in findings
     )
     return sorted(set(names))
+
+
+def _says(span: str) -> bool:
+    """Whether there is more in a span than placeholders."""
+    return any(character.isalnum() for character in without_placeholders(span))
+
+
+def _blocked(outlet: str, why: str) -> EgressBlocked:
+    return EgressBlocked(f"Nothing was sent to {outlet}, which is not private: {why}.", _REMEDY)

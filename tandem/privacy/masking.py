@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tandem.privacy.checked import Unchecked, checked
 from tandem.privacy.detectors import scan
-from tandem.privacy.egress import MAX_CHARS
 
 HIDDEN: Final = "[HIDDEN]"
 """Stands for a text that could not be checked."""
@@ -18,17 +18,14 @@ def mask(text: str) -> str:
 
     Fails closed: a text that is too long to check, or on which a detector fails, is hidden whole.
     """
-    if len(text) > MAX_CHARS:
-        return HIDDEN
     try:
-        findings = scan(text)
-    # Whatever goes wrong in a detector, nothing unchecked is shown.
-    except Exception:
+        findings = checked(text, scan)
+    except Unchecked:
         return HIDDEN
     parts, done = [], 0
     for finding in findings:
         parts += [text[done : finding.start], f"[{finding.type}]"]
-        done = finding.end
+        done = max(done, finding.end)
     return "".join([*parts, text[done:]])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from tandem.privacy.egress import remaining
 from tandem.records import Decision, Profile, Sensitivity, TierName
 
 DEGRADED: Final = "degraded: the private SLM does a task that is the LLM's"
@@ -37,10 +38,11 @@ def decide(profile: Profile, node: str, first_tier: TierName, access: LlmAccess)
 
     A task of the LLM that the LLM must not see is tried by the SLM and marked (DEGRADED).
     """
-    allowed = access.allows(profile["sensitivity"])
+    level = remaining(profile)
+    allowed = access.allows(level)
     reasons = [f"task {profile['task']} starts on the {first_tier.upper()}"]
     if not allowed:
-        reasons.append(access.why_not(profile["sensitivity"]))
+        reasons.append(access.why_not(level))
     tier = first_tier
     if first_tier == "llm" and not allowed:
         tier = "slm"

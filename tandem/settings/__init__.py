@@ -17,7 +17,7 @@ from tandem.settings.models import (
     Tiers,
     TierSettings,
 )
-from tandem.settings.privacy import Privacy
+from tandem.settings.privacy import Leave, Privacy
 from tandem.settings.routing import Routing
 from tandem.settings.sections import (
     Cache,
@@ -38,6 +38,7 @@ __all__ = [
     "Dialect",
     "EmbeddingSettings",
     "KnowledgeSettings",
+    "Leave",
     "LedgerSettings",
     "Limits",
     "Model",

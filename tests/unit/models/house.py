@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.models.pool import BoundTier, TierPool
 from tandem.models.tier import CallContext, Prompt
+from tandem.privacy.redaction import Vault
 from tandem.records import Message, Profile
 from tandem.settings import Settings
 
@@ -70,6 +71,12 @@ class FakeGuard:
         assert profile is PROFILE
         self.seen.append((outlet, text))
         return self.rule(text)
+
+    def release_all(
+        self, texts: Sequence[str], profile: Profile, outlet: str, vault: Vault
+    ) -> list[str]:
+        assert vault.empty
+        return [self.release(text, profile, outlet) for text in texts]
 
 
 @dataclass

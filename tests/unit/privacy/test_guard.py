@@ -116,7 +116,7 @@ PLACES: list[tuple[str, Request]] = [
 
 @pytest.mark.parametrize(("source", "request_"), PLACES, ids=[place for place, _ in PLACES])
 def test_every_part_of_a_request_is_scanned(source: str, request_: Request) -> None:
-    sensitivity, evidence, reasons = assess(request_)
+    sensitivity, evidence, reasons, _ = assess(request_)
     assert sensitivity == "personal"
     assert [(each["type"], each["source"]) for each in evidence] == [("EMAIL", source)]
     assert reasons == ["personal: found 1 EMAIL"]
