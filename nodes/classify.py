@@ -6,19 +6,20 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
 from tandem.errors import TandemError
 from tandem.nodes.binding import bind, context_of
+from tandem.nodes.deciding import Deciding
 from tandem.nodes.find_task import FindTask
 from tandem.nodes.state import Context, State
 from tandem.nodes.task import Task
-from tandem.records import TASKS, Profile, Request
-from tandem.routing.policy import LlmAccess, decide
+from tandem.records import TASKS, Latency, Profile, Request
 from tandem.routing.validation import validate
 from tandem.services import Services
+from tandem.settings import TaskSettings
 
 
 @dataclass(frozen=True)
@@ -60,32 +61,31 @@ class Classify:
     def _profiled(
         self, request: Request, fresh: dict[str, Any], runtime: Runtime[Context]
     ) -> dict[str, Any]:
+        """Everything that was found out stays in `fresh`, whatever ends the work."""
         profile = self._sensitivity(request)
-        if profile["deadline_ms"]:
-            fresh["deadline"] = fresh["started"] + profile["deadline_ms"] / 1000
+        fresh |= {"request": request, "profile": profile}
+        fresh["deadline"] = self._deadline(request, fresh["started"])
         context = context_of(runtime)
-        state: State = {**fresh, "request": request, "profile": profile}  # type: ignore[typeddict-item]
-        find_task = FindTask(self.services, self.tasks)
-        attempts = find_task(
+        deciding = Deciding(self.services, request, profile, context)
+        state = cast("State", fresh)
+        fresh["attempts"] = FindTask(self.services, self.tasks)(
             state,
-            self._access(context),
+            deciding.reading_access(),
             lambda tier: bind(self.services, state, runtime, tier, "classify"),
         )
         task = self.tasks[profile["task"]]
-        own = self.services.settings.tasks.get(task.name)
-        if own and profile["quality"] is None:
-            profile["quality"] = own.quality
-        access = self._access(context, task.name)
-        decision = decide(profile, task.node, (own and own.first_tier) or task.first_tier, access)
+        _aim(profile, self.services.settings.tasks.get(task.name))
+        decision = deciding.decision(task, fresh["deadline"])
         self.services.ledger.profiled(fresh["run_id"], profile, decision, request)
-        return {
-            "request": request,
-            "profile": profile,
-            "decision": decision,
-            "attempts": attempts,
-            "deadline": fresh["deadline"],
-            "next": decision["node"],
-        }
+        return {"decision": decision, "next": decision["node"]}
+
+    def _deadline(self, request: Request, started: float) -> float:
+        settings = self.services.settings
+        if deadline_ms := request.get("deadline_ms"):
+            return started + deadline_ms / 1000
+        if request.get("latency") == "async":
+            return started + settings.policy.deadlines.async_s
+        return started + settings.limits.deadline_s
 
     def _documents_read(self, request: Request) -> Request:
         """The request with its documents as text: read once, and no bytes travel further."""
@@ -104,24 +104,33 @@ class Classify:
             "sensitivity": sensitivity,
             "sensitivity_floor": floor,
             "evidence": evidence,
-            "latency": request.get("latency", "async"),
+            "latency": request.get("latency") or _implied_latency(request),
             "deadline_ms": request.get("deadline_ms"),
             "quality": request.get("quality"),
             "tenant": request.get("tenant", ""),
             "reasons": reasons,
         }
 
-    def _access(self, context: Context, task: str = "") -> LlmAccess:
-        return LlmAccess(
-            llm_is_private=self.services.tier("llm", task).private,
-            public_may_see=self.services.settings.privacy.public_may_see,
-            private_only=context.private_only,
-        )
-
     def _start(self, state: State, fresh: dict[str, Any]) -> None:
         parent = fresh["parent_run_id"] or None
         declared = _declared(state.get("request"))
         self.services.ledger.start(fresh["run_id"], declared, parent_run_id=parent)
+
+
+def _implied_latency(request: Request) -> Latency:
+    """Who gives a deadline waits for the answer."""
+    return "realtime" if request.get("deadline_ms") else "async"
+
+
+def _aim(profile: Profile, own: TaskSettings | None) -> None:
+    """The quality that is asked for: the request's, else the task's by the settings."""
+    whose = "the request"
+    if profile["quality"] is None and own:
+        profile["quality"], whose = own.quality, "the task's settings"
+    if profile["quality"] is not None:
+        profile["reasons"].append(f"quality {profile['quality']:.2f} asked by {whose}")
+    if profile["deadline_ms"]:
+        profile["reasons"].append(f"{profile['latency']}, within {profile['deadline_ms']} ms")
 
 
 def _declared(raw: Any) -> Request:

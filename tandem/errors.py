@@ -94,6 +94,18 @@ class PromptTooLong(ModelError):
     code = "context_window"
 
 
+class PolicyRefused(TandemError):
+    """A rule of the policy refuses requests such as this one; no model was asked for an answer."""
+
+    code = "policy_refused"
+
+
+class BudgetSpent(PolicyRefused):
+    """The tenant's day, or everybody's, is paid up, and the policy refuses what comes after."""
+
+    code = "budget_spent"
+
+
 class EgressBlocked(TandemError):
     """The guard refused to let text leave for a tier that is not private."""
 

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 Sensitivity = Literal["none", "internal", "personal", "secret"]
 Latency = Literal["realtime", "async"]
+OnLate = Literal["unverified", "error"]
 TierName = Literal["slm", "llm"]
 Origin = Literal["slm", "llm", "head", "rule"]
 """Who made an attempt: a tier's model, or a trained head or a rule, which are no models."""
@@ -85,6 +86,9 @@ class Request(TypedDict, total=False):
     sensitivity: Sensitivity
     latency: Latency
     deadline_ms: int
+    on_late: OnLate
+    """Where the deadline leaves no time to do better: `unverified` returns an answer whose only
+    flaw is too little confidence, marked as such; `error` ends as DeadlineExceeded."""
     quality: float
     """Asked share of right answers, 0 to 1."""
     tenant: str
@@ -128,6 +132,8 @@ class Decision(TypedDict):
     tier: TierName
     may_escalate: bool
     """False where the LLM must not see this request, or the policy says so."""
+    private_only: NotRequired[bool]
+    """Held at the client: no model that is not private is asked, whatever comes later."""
     reasons: list[str]
 
 

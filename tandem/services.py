@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tandem.ledger.speeds import Speeds
+from tandem.ledger.spend import Spend
 from tandem.ledger.store import Ledger
 from tandem.models.tier import Tier
 from tandem.privacy.assess import Assessment, assess
@@ -92,6 +94,17 @@ class Services:
                 self.__dict__["ledger"] = Ledger.from_settings(self.settings)
             ledger: Ledger = self.__dict__["ledger"]
             return ledger
+
+    @cached_property
+    def speeds(self) -> Speeds:
+        """How fast the tiers answer, by the ledger."""
+        own = self.settings.policy.deadlines
+        return Speeds(self.ledger, own.least_samples, own.samples, own.refresh_s)
+
+    @cached_property
+    def spend(self) -> Spend:
+        """What was spent today, by the ledger."""
+        return Spend(self.ledger, self.settings.policy.budgets.refresh_s)
 
     @cached_property
     def embeddings(self) -> Embeddings:

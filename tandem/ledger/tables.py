@@ -21,8 +21,8 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION: Final = 2
-"""Raised with every change of the tables. Older ledgers get the tables that they lack, from
+SCHEMA_VERSION: Final = 3
+"""Raised with every change of the tables. Older ledgers get the tables and indexes that they lack, from
 OLDEST_VERSION on; others are not opened."""
 OLDEST_VERSION: Final = 1
 
@@ -68,6 +68,7 @@ runs: Final = Table(
     Column("request", JSON(none_as_null=True)),
     Index("tandem_runs_started", "started"),
     Index("tandem_runs_parent", "parent_run_id"),
+    Index("tandem_runs_task", "task", "started"),
 )
 """`status` is running until the run is finished. `tier` and `model` are who answered. `request` is
 the whole Request, and only where the setting ledger.texts keeps it."""

@@ -17,6 +17,15 @@ from tandem.settings.models import (
     Tiers,
     TierSettings,
 )
+from tandem.settings.policy import (
+    Budgets,
+    Conditions,
+    Deadlines,
+    Names,
+    Policy,
+    Range,
+    Rule,
+)
 from tandem.settings.privacy import Leave, Privacy
 from tandem.settings.routing import Routing
 from tandem.settings.sections import (
@@ -34,7 +43,10 @@ __all__ = [
     "DEFAULT_MODELS",
     "FILE_NAME",
     "Backend",
+    "Budgets",
     "Cache",
+    "Conditions",
+    "Deadlines",
     "Dialect",
     "EmbeddingSettings",
     "KnowledgeSettings",
@@ -42,9 +54,13 @@ __all__ = [
     "LedgerSettings",
     "Limits",
     "Model",
+    "Names",
+    "Policy",
     "Price",
     "Privacy",
+    "Range",
     "Routing",
+    "Rule",
     "Settings",
     "TableSettings",
     "TaskSettings",

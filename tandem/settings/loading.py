@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -60,18 +61,32 @@ def _known_keys(keys: list[str]) -> str:
     """What may stand where the last of `keys` stands."""
     kind: Any = Settings
     for key in keys[:-1]:
-        # A table of named tables, such as [models.NAME], has the type of its values second.
-        kind = get_args(kind)[1] if get_args(kind) else kind.model_fields[key].annotation
+        kind = _inner(kind) if get_args(kind) else _bare(kind.model_fields[key].annotation)
     return ", ".join(name for name in kind.model_fields if name != "home")
+
+
+def _inner(kind: Any) -> Any:
+    """What a list (`tuple[X, ...]`) or a table of the user's names (`dict[str, X]`) holds."""
+    first, second = get_args(kind)
+    return first if second is Ellipsis else second
+
+
+def _bare(kind: Any) -> Any:
+    """`X` of `X | None`."""
+    return get_args(kind)[0] if type(None) in get_args(kind) else kind
 
 
 def _line_of(text: str, keys: list[str]) -> int:
     """The line of the last of `keys` that stands in the file, 1-based."""
     section, found = "", 1
+    seen: Counter[str] = Counter()
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[+([^\]]+)\]", line):
-            section = header[1].strip()
-            if ".".join(keys).startswith(section):
+        if header := re.match(r"\s*(\[\[?)([^\[\]]+)\]", line):
+            section = header[2].strip()
+            if header[1] == "[[":  # a list of tables: its place is part of the key
+                seen[section] += 1
+                section += f".{seen[section] - 1}"
+            if f"{'.'.join(keys)}.".startswith(f"{section}."):
                 found = number
         elif key := re.match(r"\s*([\w.\"-]+)\s*=", line):
             full = f"{section}.{key[1]}".strip(".")

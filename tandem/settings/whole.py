@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from tandem.records import TierName
 from tandem.settings.base import Section
 from tandem.settings.models import DEFAULT_MODELS, Model, Tiers
+from tandem.settings.policy import Policy
 from tandem.settings.privacy import Privacy
 from tandem.settings.routing import Routing
 from tandem.settings.sections import (
@@ -41,6 +42,7 @@ class Settings(Section):
     privacy: Privacy = Privacy()
     routing: Routing = Routing()
     tables: TableSettings = TableSettings()
+    policy: Policy = Policy()
     currency: str = "USD"
 
     @model_validator(mode="before")
@@ -58,6 +60,7 @@ class Settings(Section):
                     known = ", ".join(sorted(self.models))
                     raise ValueError(f"{where}: no model {name!r}; known models: {known}")
         self._refuse_less_private_stand_ins()
+        self._refuse_looser_rules()
         return self
 
     def _named_models(self) -> dict[str, tuple[str, ...]]:
@@ -81,6 +84,15 @@ class Settings(Section):
                 raise ValueError(
                     f"{where}: {public[0]!r} is not private, but {first!r}, for which it stands "
                     "in, is; set privacy.stand_ins_may_be_less_private = true to allow it"
+                )
+
+    def _refuse_looser_rules(self) -> None:
+        for position, rule in enumerate(self.policy.rules):
+            looser = set(rule.public_may_see or ()) - set(self.privacy.public_may_see)
+            if looser:
+                raise ValueError(
+                    f"policy.rules.{position}.public_may_see: a rule may let less leave, never "
+                    f"more, and privacy.public_may_see does not have {', '.join(sorted(looser))}"
                 )
 
     def chain(self, tier: TierName, task: str = "") -> tuple[str, ...]:

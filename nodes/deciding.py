@@ -1,0 +1,122 @@
+"""What the policy makes of a request: who may see it, where it starts, whether it may go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tandem.errors import BudgetSpent, PolicyRefused
+from tandem.ledger.speeds import Speed
+from tandem.nodes.state import Context, State
+from tandem.nodes.task import Task
+from tandem.records import Decision, Profile, Request, TierName
+from tandem.routing.budgets import spent
+from tandem.routing.latency import Choice, tier_in_time, too_late
+from tandem.routing.policy import LlmAccess, decide, start
+from tandem.routing.rules import facts_of, first_match, may_match
+from tandem.services import Services
+from tandem.settings import Rule
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """The decisions on one request. `profile` is complete once its task was found."""
+
+    services: Services
+    request: Request
+    profile: Profile
+    context: Context
+
+    def reading_access(self) -> LlmAccess:
+        """Whether the LLM may read which task this is. What one of the rules may yet keep private
+        or refuse, the LLM does not see before that rule is known not to match.
+
+        Raises
+        ------
+        BudgetSpent: the policy refuses requests once a budget is spent.
+        """
+        access = self._access(barred=self._spent())
+        policy = self.services.settings.policy
+        for rule in may_match(policy, facts_of(self.request, self.profile)):
+            access = access.tightened(rule)
+            if rule.refuse and not access.barred:
+                access = self._access(barred=f"rule {rule.name!r} may refuse this request")
+        return access
+
+    def decision(self, task: Task, deadline: float) -> Decision:
+        """Where the request goes.
+
+        Parameters
+        ----------
+        deadline: unix time, seconds.
+
+        Raises
+        ------
+        PolicyRefused: the rule that matches refuses; BudgetSpent: as above.
+        """
+        settings = self.services.settings
+        rule = first_match(settings.policy, facts_of(self.request, self.profile))
+        if rule and rule.refuse:
+            raise PolicyRefused(
+                f"The policy's rule {rule.name!r} refuses this request: {rule.refuse}",
+                "`tandem explain` tells what it goes by.",
+            )
+        access = self._access(task.name, self._spent()).tightened(rule)
+        own = settings.tasks.get(task.name)
+        first_tier = (own and own.first_tier) or task.first_tier
+        first = start(self.profile, first_tier, rule, settings.policy.llm_above)
+        in_time = self._in_time(first.tier, rule, access, deadline - time.time())
+        return decide(self.profile, task.node, first, access, rule, in_time)
+
+    def _in_time(
+        self, first: TierName, rule: Rule | None, access: LlmAccess, left_s: float
+    ) -> Choice | None:
+        """What a deadline makes of the first tier. A rule that names the tier has its way, and
+        what may wait takes the cheaper one."""
+        if self.profile["latency"] != "realtime" or not self.profile["deadline_ms"]:
+            return None
+        if rule and rule.first_tier:
+            return None
+        allowed = not access.why_not(self.profile["sensitivity"])
+        speeds = self.services.speeds.of(self.profile["task"])
+        return tier_in_time(first, speeds, left_s, allowed and (rule is None or rule.may_escalate))
+
+    def _access(self, task: str = "", barred: str = "") -> LlmAccess:
+        return LlmAccess(
+            llm_is_private=self.services.tier("llm", task).private,
+            public_may_see=self.services.settings.privacy.public_may_see,
+            private_only=self.context.private_only,
+            barred=barred,
+        )
+
+    def _spent(self) -> str:
+        why = spent_budget(self.services, self.profile["tenant"])
+        budgets = self.services.settings.policy.budgets
+        # What an agent delegates belongs to a run that was let in.
+        if why and budgets.when_spent == "refuse" and not self.context.parent_run_id:
+            raise BudgetSpent(
+                f"Nothing was asked: {why}.",
+                "Wait for the next day, or raise policy.budgets.",
+            )
+        return f"{why}: SLM only" if why else ""
+
+
+def spent_budget(services: Services, tenant: str) -> str:
+    """The tenant's budget, or everybody's, that is used up, in words; empty where none is."""
+    budgets = services.settings.policy.budgets
+    if not budgets.bounded:
+        return ""
+    return spent(budgets, tenant, services.spend.today(), services.settings.currency)
+
+
+def late(services: Services, state: State, tasks: Mapping[str, Task]) -> str:
+    """Why an escalation would not end before the deadline that the request declared; empty where
+    it would, or no deadline was declared."""
+    profile = state["profile"]
+    if not profile["deadline_ms"]:
+        return ""
+    # An agent's escalation writes its answer anew; the speed of a whole answer is not that.
+    whole = tasks[profile["task"]].node != "plan"
+    llm: Speed | None = services.speeds.of(profile["task"]).get("llm") if whole else None
+    return too_late(llm, state["deadline"] - time.time())

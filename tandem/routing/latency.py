@@ -1,0 +1,53 @@
+"""Which tier can answer before the deadline, by the speeds that were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tandem.ledger.speeds import Speed
+from tandem.records import TierName
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A tier, and why in words and numbers."""
+
+    tier: TierName
+    reason: str
+
+
+def tier_in_time(
+    first: TierName, speeds: Mapping[TierName, Speed], left_s: float, llm_allowed: bool
+) -> Choice:
+    """The first tier where 19 of 20 of its answers came in time, else the other where its do.
+
+    A tier whose speed is not known is taken as in time: the deadline cuts its calls anyway. Where
+    neither is in time, the faster one tries.
+    """
+    speed = speeds.get(first)
+    if speed is None:
+        return Choice(first, f"the speed of the {first.upper()} is not known for this task")
+    told = f"the {first.upper()} takes {speed.told}"
+    if speed.p95 <= left_s:
+        return Choice(first, f"{told} and {left_s:.2f} s are left")
+    other: TierName = "slm" if first == "llm" else "llm"
+    theirs = speeds.get(other)
+    if theirs is None or (other == "llm" and not llm_allowed):
+        return Choice(first, f"{told} and only {left_s:.2f} s are left; it tries all the same")
+    if theirs.p95 <= left_s or theirs.p95 < speed.p95:
+        return Choice(
+            other,
+            f"{told} and only {left_s:.2f} s are left: the {other.upper()}, which takes "
+            f"{theirs.told}, starts",
+        )
+    return Choice(first, f"{told}, only {left_s:.2f} s are left, and the other is no faster")
+
+
+def too_late(llm: Speed | None, left_s: float) -> str:
+    """Why an escalation is not begun; empty where it may finish, or nothing is known of it."""
+    if left_s <= 0:
+        return "the deadline has passed"
+    if llm is None or llm.p95 <= left_s:
+        return ""
+    return f"an escalation takes {llm.told} and only {left_s:.2f} s are left"
