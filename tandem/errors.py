@@ -124,6 +124,12 @@ class Cancelled(ModelError):
     code = "cancelled"
 
 
+class UploadError(TandemError):
+    """An upload to LangSmith did not get through: no key, refused, or no answer."""
+
+    code = "upload"
+
+
 def from_info(info: ErrorInfo) -> TandemError:
     """The exception that `info` was made of (its class by `code`)."""
     return _BY_CODE.get(info["code"], TandemError)(info["what"], info["remedy"])
