@@ -77,3 +77,5 @@ class Context:
     """No tier that is not private may see this request."""
     stream_unverified: bool = False
     """Stream tokens of an answer that the quality check may still reject."""
+    notes: tuple[str, ...] = ()
+    """What whoever started the run adds to the answer's reasons."""

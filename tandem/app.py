@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, Literal, NotRequired, TypeVar, cast
@@ -22,7 +21,6 @@ from tandem.models.cancel import Cancellation, cancelling
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
 from tandem.privacy.assess import assess
-from tandem.privacy.tracing import traced
 from tandem.records import Answer, Request, Sensitivity
 from tandem.services import Services
 from tandem.settings import Settings, load
@@ -52,7 +50,8 @@ class Tandem:
     ----------
     settings: Settings, the path of a tandem.toml, or None for ./tandem.toml or the defaults.
     tasks, tools: an application's own, beside the shipped ones.
-    checkpointer: a LangGraph checkpointer, for runs with a `thread_id`.
+    checkpointer: a LangGraph checkpointer, for runs with a `thread_id`. A sensitive run is kept
+        only where its `serde` is an EncryptedSerializer; else the answer's reasons say so.
     """
 
     def __init__(
@@ -65,6 +64,7 @@ class Tandem:
     ) -> None:
         chosen = settings if isinstance(settings, Settings) else load(settings)
         self.services = Services(chosen)
+        self.services.guard  # noqa: B018 (a policy that names unknown types is refused here)
         self.graph = build(self.services, tasks, tools).compile(checkpointer=checkpointer)
 
     def run(self, request: str | Request, **fields: Any) -> Answer:
@@ -81,8 +81,7 @@ class Tandem:
             look at `answer["status"]`.
         """
         made, context, config = self._made(request, fields)
-        with self._traced(made):
-            result = self.graph.invoke(Input(request=made), config, context=context)
+        result = self.graph.invoke(Input(request=made), config, context=context)
         return _raised(cast("Answer", result["answer"]))
 
     def stream(self, request: str | Request, **fields: Any) -> Iterator[Event]:
@@ -103,13 +102,12 @@ class Tandem:
         made, context, config = self._made(request, fields)
         # A list: LangGraph takes a tuple for one mode, and yields no pairs.
         modes: list[Literal["updates", "custom"]] = ["updates", "custom"]
-        with self._traced(made):
-            last: Answer | None = None
-            for mode, chunk in self.graph.stream(
-                Input(request=made), config, context=context, stream_mode=modes
-            ):
-                last = _answer_in(mode, chunk) or last
-                yield from _events(mode, chunk)
+        last: Answer | None = None
+        for mode, chunk in self.graph.stream(
+            Input(request=made), config, context=context, stream_mode=modes
+        ):
+            last = _answer_in(mode, chunk) or last
+            yield from _events(mode, chunk)
         if last is not None:
             yield from _end(last)
 
@@ -184,10 +182,6 @@ class Tandem:
         if isinstance(schema, type) and issubclass(schema, BaseModel):
             given["output_schema"] = schema.model_json_schema()
         return cast("Request", given), context, config
-
-    def _traced(self, request: Request) -> AbstractContextManager[None]:
-        """Looked at before the graph starts: LangGraph traces its input before any node runs."""
-        return traced(assessed(request), self.services.settings.privacy.public_may_see)
 
 
 def assessed(request: Any) -> Sensitivity:

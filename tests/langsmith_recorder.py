@@ -32,7 +32,14 @@ TENANT = str(uuid.UUID(int=7))
 INFO = {
     "version": "0.13.0",
     "instance_flags": {"zstd_compression_enabled": False},
-    "batch_ingest_config": {"use_multipart_endpoint": True, "size_limit_bytes": 20_000_000},
+    "batch_ingest_config": {
+        "use_multipart_endpoint": True,
+        "size_limit": 100,
+        "size_limit_bytes": 20_000_000,
+        "scale_up_qsize_trigger": 1000,
+        "scale_up_nthreads_limit": 16,
+        "scale_down_nempty_trigger": 4,
+    },
 }
 Reply = tuple[int, Any]
 

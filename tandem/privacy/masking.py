@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from tandem.privacy.checked import Unchecked, checked
-from tandem.privacy.detectors import scan
+from tandem.privacy.detectors import Finding, scan
+from tandem.privacy.egress import STATEMENTS
 
 HIDDEN: Final = "[HIDDEN]"
 """Stands for a text that could not be checked."""
+_SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)|\n")
 
 
 def mask(text: str) -> str:
@@ -24,9 +27,17 @@ def mask(text: str) -> str:
         return HIDDEN
     parts, done = [], 0
     for finding in findings:
-        parts += [text[done : finding.start], f"[{finding.type}]"]
-        done = max(done, finding.end)
+        parts += [text[done : max(done, finding.start)], f"[{finding.type}]"]
+        done = max(done, _end(text, finding))
     return "".join([*parts, text[done:]])
+
+
+def _end(text: str, finding: Finding) -> int:
+    """Where a finding ends; a statement goes on to the end of its sentence."""
+    if finding.type not in STATEMENTS:
+        return finding.end
+    ended = _SENTENCE_END.search(text, finding.end)
+    return ended.start() if ended else len(text)
 
 
 def mask_values(value: Any) -> Any:
