@@ -118,9 +118,9 @@ class CachedTier:
         """The tier for one attempt."""
         return CachedCall(self, context)
 
-    def price(self, usage: Usage) -> float:
-        """What `usage` costs at the first model's prices."""
-        return self.inner.price(usage)
+    def price(self, usage: Usage, seconds: float = 0.0) -> float:
+        """What `usage` and `seconds` of work cost at the first model's prices."""
+        return self.inner.price(usage, seconds)
 
 
 class CachedCall:

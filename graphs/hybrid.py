@@ -1,4 +1,5 @@
-"""The main graph: classify -> a task's node -> quality_check -> record, or escalate -> record.
+"""The main graph: classify -> a task's node -> quality_check -> record, or first escalate (LLM) or,
+where the LLM must not see it, retry_slm.
 
 `builder` and `graph` at the end are for whoever runs it: `langgraph dev`, `Tandem`, or one's own
 code. The graph is compiled bare; checkpointer and store are given by its host.
@@ -6,32 +7,35 @@ code. The graph is compiled bare; checkpointer and store are given by its host.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
-from langgraph.graph import END, START
+from langgraph.graph import END, START, StateGraph
 
-from tandem.graphs.private_graph import Builder
 from tandem.graphs.subtasks import Subtasks
 from tandem.graphs.tasks import SLM_NODES, Tasks
 from tandem.nodes.act import Act
 from tandem.nodes.classify import Classify
+from tandem.nodes.closing import Closing
 from tandem.nodes.escalate import Escalate
 from tandem.nodes.plan import Plan
 from tandem.nodes.quality_check import QualityCheck
 from tandem.nodes.record import Record
+from tandem.nodes.retry_slm import RetrySlm
 from tandem.nodes.run_task import RunTask
-from tandem.nodes.state import State
+from tandem.nodes.state import Context, Input, Output, State
 from tandem.nodes.synthesise import Synthesise
 from tandem.nodes.task import Task
 from tandem.services import Services
 from tandem.tools.base import Tool
 
+Builder = StateGraph[State, Context, Input, Output]
+
 
 def build(services: Services, tasks: Sequence[Task] = (), tools: Sequence[Tool] = ()) -> Builder:
     """The graph over `services`, with an application's own tasks and tools beside the shipped."""
     table = Tasks(services, tasks)
-    builder = Builder(services)
+    builder = Builder(State, Context, input_schema=Input, output_schema=Output)
     nodes = [*SLM_NODES, "reason", *(task.node for task in table.own)]
     _add_nodes(builder, services, table, nodes, tools)
     builder.add_edge(START, "classify")
@@ -40,6 +44,7 @@ def build(services: Services, tasks: Sequence[Task] = (), tools: Sequence[Tool] 
         builder.add_edge(node, "quality_check")
     builder.add_conditional_edges("quality_check", route_verdict)
     builder.add_edge("escalate", "quality_check")
+    builder.add_edge("retry_slm", "quality_check")
     builder.add_conditional_edges("plan", route_plan)
     builder.add_conditional_edges("act", route_step)
     builder.add_edge("synthesise", "quality_check")
@@ -50,17 +55,20 @@ def build(services: Services, tasks: Sequence[Task] = (), tools: Sequence[Tool] 
 def _add_nodes(
     builder: Builder, services: Services, table: Tasks, nodes: Sequence[str], tools: Sequence[Tool]
 ) -> None:
-    run_task = RunTask(services, table)
-    builder.add_node("classify", Classify(services, table))
-    for node in nodes:
-        builder.add_node(node, run_task)
-    subtasks = Subtasks(builder)
-    builder.add_node("plan", Plan(services, subtasks, tuple(tools)))
-    builder.add_node("act", Act(services, subtasks, tuple(tools)))
-    builder.add_node("synthesise", Synthesise(services))
-    builder.add_node("quality_check", QualityCheck(services, table))
-    builder.add_node("escalate", Escalate(services, table))
-    builder.add_node("record", Record(services))
+    subtasks, run_task = Subtasks(builder), RunTask(services, table)
+    steps: dict[str, Callable[..., dict[str, Any]]] = {
+        "classify": Classify(services, table),
+        **dict.fromkeys(nodes, run_task),
+        "plan": Plan(services, subtasks, tuple(tools)),
+        "act": Act(services, subtasks, tuple(tools)),
+        "synthesise": Synthesise(services),
+        "quality_check": QualityCheck(services, table),
+        "escalate": Escalate(services, table),
+        "retry_slm": RetrySlm(services, table),
+        "record": Record(services),
+    }
+    for name, step in steps.items():
+        builder.add_node(name, Closing(services, step))
 
 
 def route_task(state: State) -> str:
@@ -68,9 +76,11 @@ def route_task(state: State) -> str:
     return state["next"]
 
 
-def route_verdict(state: State) -> Literal["escalate", "record"]:
+def route_verdict(state: State) -> Literal["escalate", "retry_slm", "record"]:
     """Where quality_check sends the run."""
     match state["next"]:
+        case "retry_slm":
+            return "retry_slm"
         case "escalate":
             return "escalate"
         case "record":

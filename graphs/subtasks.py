@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from langgraph.graph import StateGraph
 
+from tandem.nodes.binding import keeps_private
 from tandem.nodes.state import Context, State
 from tandem.records import SENSITIVITIES, Answer, Delegated, Request
 
@@ -28,7 +29,8 @@ class Subtasks:
         """The function that runs a request under `parent` and notes its cost in `delegated`."""
 
         def run(request: Request) -> Answer:
-            child = Context(parent_run_id=parent["run_id"], private_only=context.private_only)
+            private = keeps_private(parent, context)
+            child = Context(parent_run_id=parent["run_id"], private_only=private)
             result = self._graph.invoke({"request": _tightened(request, parent)}, context=child)
             answer = cast("Answer", result["answer"])
             delegated.append(
@@ -57,5 +59,6 @@ def _tightened(request: Request, parent: State) -> Request:
         **request,
         "sensitivity": max(declared, profile["sensitivity"], key=SENSITIVITIES.index),
         "deadline_ms": max(1, min(left_ms, request.get("deadline_ms", left_ms))),
+        "latency": profile["latency"],
         "tenant": profile["tenant"],
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tandem.nodes.state import State
-from tandem.records import Usage
+from tandem.records import Attempt
 
 
 class Estimate(NamedTuple):
@@ -22,12 +22,16 @@ def total_cost(state: State) -> float:
     return own + sum(run["cost"] for run in state["delegated"])
 
 
-def all_llm_cost(state: State, price: Callable[[Usage], float]) -> Estimate:
+def all_llm_cost(state: State, price: Callable[[Attempt], float]) -> Estimate:
     """Cost had the LLM done the whole request.
 
     Measured where the LLM answered; where only the SLM did, its tokens at the LLM's price (both
     count tokens of the same text; tokenizers differ by some per cent). Reading the task is left
     out where the request would not have needed it: with one model there is nothing to route.
+
+    Parameters
+    ----------
+    price: what the LLM would have taken for the work of an attempt of the SLM.
     """
     own = _own_all_llm(state, price)
     delegated = state["delegated"]
@@ -36,7 +40,7 @@ def all_llm_cost(state: State, price: Callable[[Usage], float]) -> Estimate:
     return Estimate(cost, estimated)
 
 
-def _own_all_llm(state: State, price: Callable[[Usage], float]) -> Estimate:
+def _own_all_llm(state: State, price: Callable[[Attempt], float]) -> Estimate:
     work = [attempt for attempt in state["attempts"] if attempt["purpose"] != "classify"]
     if not work:
         return Estimate(0.0, estimated=False)
@@ -46,5 +50,5 @@ def _own_all_llm(state: State, price: Callable[[Usage], float]) -> Estimate:
         return Estimate(sum(answers), estimated=False)
     by_slm = [a for a in work if a["tier"] == "slm"]
     last = [by_slm[-1]] if by_slm and by_slm[-1]["purpose"] == "answer" else by_slm
-    cost = sum(a["cost"] for a in by_llm) + sum(price(a["usage"]) for a in last)
+    cost = sum(a["cost"] for a in by_llm) + sum(price(a) for a in last)
     return Estimate(cost, estimated=bool(last))

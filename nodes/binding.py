@@ -29,7 +29,7 @@ def bind(
             task=profile["task"],
             run_id=state["run_id"],
             purpose=purpose,
-            private_only=context_of(runtime).private_only,
+            private_only=keeps_private(state, context_of(runtime)),
             on_token=_token_writer(runtime) if purpose == "answer" else None,
             vault=services.vaults.of(state["run_id"], state["deadline"]),
         )
@@ -39,6 +39,12 @@ def bind(
 def context_of(runtime: Runtime[Context]) -> Context:
     """The run's context; the defaults where the caller gave none."""
     return runtime.context or Context()
+
+
+def keeps_private(state: State, context: Context) -> bool:
+    """Whether no model that is not private may be asked: the caller or the policy says so."""
+    decision = state.get("decision")
+    return context.private_only or bool(decision and decision.get("private_only"))
 
 
 def _token_writer(runtime: Runtime[Context]) -> Callable[[str], None] | None:

@@ -12,6 +12,7 @@ from langgraph.runtime import Runtime
 
 from tandem.errors import TandemError
 from tandem.nodes.binding import bind, context_of
+from tandem.nodes.closing import unforeseen
 from tandem.nodes.deciding import Deciding
 from tandem.nodes.find_task import FindTask
 from tandem.nodes.state import Context, State
@@ -38,6 +39,10 @@ class Classify:
             update |= self._profiled(request, update, runtime)
         except TandemError as error:
             update |= {"error": error.info(), "next": "record"}
+        except Exception as error:
+            # The state does not have this run's id yet, by which Closing would close it.
+            self.services.ledger.fail(update["run_id"], unforeseen(error))
+            raise
         return update
 
     def _fresh(self, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -55,6 +60,8 @@ class Classify:
             "verdicts": [],
             "steps": [],
             "delegated": [],
+            "late": False,
+            "retried": False,
             "error": None,
         }
 

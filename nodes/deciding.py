@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tandem.errors import BudgetSpent, PolicyRefused
-from tandem.ledger.speeds import Speed
-from tandem.nodes.state import Context, State
+from tandem.nodes.state import Context
 from tandem.nodes.task import Task
 from tandem.records import Decision, Profile, Request, TierName
 from tandem.routing.budgets import spent
-from tandem.routing.latency import Choice, tier_in_time, too_late
+from tandem.routing.latency import Choice, tier_in_time
 from tandem.routing.policy import LlmAccess, decide, start
 from tandem.routing.rules import facts_of, first_match, may_match
 from tandem.services import Services
@@ -108,15 +106,3 @@ def spent_budget(services: Services, tenant: str) -> str:
     if not budgets.bounded:
         return ""
     return spent(budgets, tenant, services.spend.today(), services.settings.currency)
-
-
-def late(services: Services, state: State, tasks: Mapping[str, Task]) -> str:
-    """Why an escalation would not end before the deadline that the request declared; empty where
-    it would, or no deadline was declared."""
-    profile = state["profile"]
-    if not profile["deadline_ms"]:
-        return ""
-    # An agent's escalation writes its answer anew; the speed of a whole answer is not that.
-    whole = tasks[profile["task"]].node != "plan"
-    llm: Speed | None = services.speeds.of(profile["task"]).get("llm") if whole else None
-    return too_late(llm, state["deadline"] - time.time())

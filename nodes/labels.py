@@ -108,6 +108,19 @@ class LabelTask:
         """Again, on `tier`: a label has no parts to keep."""
         return self.attempt(prepared, tier)
 
+    def retry(self, prepared: Prepared, rejected: Attempt, tier: TierCall, number: int) -> Attempt:
+        """The labels in another order, and the mean of all readings so far: a label that only its
+        place in the list put ahead has no lead left."""
+        labels = prepared["labels"][::-1]
+        turn = (number - 1) % len(labels)
+        again = self.attempt({**prepared, "labels": labels[turn:] + labels[:turn]}, tier)
+        first, second = _read_off(rejected), _read_off(again)
+        if not first or not second:
+            return again
+        mean = {label: (first[label] * number + second[label]) / (number + 1) for label in first}
+        output = {"label": max(mean, key=mean.__getitem__), "probabilities": mean}
+        return tier.attempt(output, signals=label_signals(mean))
+
     def _labels(self, request: Request) -> list[str]:
         labels = list(request.get("labels") or self.default_labels)
         problem = ""
@@ -168,6 +181,12 @@ def _probabilities(completion: Completion, spoken: Mapping[str, str]) -> dict[st
         return {}
     found = completion.choice_probabilities(list(spoken))
     return {label: found[word] for word, label in spoken.items()}
+
+
+def _read_off(attempt: Attempt) -> dict[str, float]:
+    """The probabilities of an attempt's output; empty where it has none."""
+    output = attempt["output"]
+    return output.get("probabilities", {}) if isinstance(output, dict) else {}
 
 
 def _chosen(

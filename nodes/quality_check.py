@@ -1,4 +1,4 @@
-"""May this output leave? The hard gates of the task decide; a rejected SLM answer goes to the LLM.
+"""May this output leave? The hard gates of the task decide; a rejected SLM answer goes on.
 
 Calibrated scores join the gates in `Verdict.score` and `Verdict.threshold`; no score outvotes a
 gate.
@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from tandem.nodes.onwards import Onwards
 from tandem.nodes.state import State
 from tandem.nodes.task import Task
 from tandem.records import Attempt, GateFailure, Verdict
 from tandem.services import Services
 
-OVER: Final = frozenset({"cancelled", "deadline"})
-"""Errors after which no other tier has any time left."""
-
 
 @dataclass(frozen=True)
 class QualityCheck:
-    """Judge the last attempt and decide where the run goes: `record` or `escalate`."""
+    """Judge the last attempt and decide where the run goes: see Onwards for what was rejected."""
 
     services: Services
     tasks: Mapping[str, Task]
@@ -34,12 +32,7 @@ class QualityCheck:
         self.services.ledger.add_verdict(state["run_id"], verdict)
         update: dict[str, Any] = {"verdicts": [*state["verdicts"], verdict], "next": "record"}
         if not verdict["accepted"]:
-            error = attempt["error"]
-            over = error is not None and error["code"] in OVER
-            if attempt["tier"] != "llm" and state["decision"]["may_escalate"] and not over:
-                update["next"] = "escalate"
-            elif error:
-                update["error"] = error
+            update |= Onwards(self.services, self.tasks)(state)
         return update
 
     def _verdict(self, state: State, attempt: Attempt) -> Verdict:

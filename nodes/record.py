@@ -9,17 +9,18 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from tandem.errors import AnswerRejected
+from tandem.errors import AnswerRejected, DeadlineExceeded
 from tandem.nodes.accounting import all_llm_cost, total_cost
-from tandem.nodes.binding import context_of
 from tandem.nodes.state import Context, State
 from tandem.privacy.redaction import REDACTED, UNRESTORED
-from tandem.records import Answer, Attempt, ErrorInfo, Status, Verdict
+from tandem.records import Answer, Attempt, ErrorInfo, OnLate, Status, Verdict
 from tandem.routing.policy import DEGRADED
 from tandem.services import Services
 
 DROPPED = "dropped:"
 """Starts the signal of an optional field that an extraction left out; see nodes/extract.py."""
+UNSURE_GATES = frozenset({"margin", "score"})
+"""Gates that ask how sure a model was, and nothing of what it wrote."""
 POLICY_CODES = frozenset({"egress_blocked"})
 """Errors that are a refusal to let text leave: the SLM's draft then waits for a person."""
 
@@ -32,16 +33,17 @@ class Record:
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         answer = self._answer(state)
-        answer["reasons"] += context_of(runtime).notes
         self.services.vaults.forget(state["run_id"])
         self.services.ledger.finish(state["run_id"], answer)
         runtime.stream_writer({"answer": answer})
         return {"answer": answer, "error": answer["error"]}
 
     def _answer(self, state: State) -> Answer:
-        status, error = outcome(state)
-        served = last_answering(state) if status in ("accepted", "unverified") else None
-        estimate = all_llm_cost(state, lambda usage: self._llm_price(state, usage))
+        policy = self.services.settings.policy
+        on_late = state["request"].get("on_late") if state.get("profile") else None
+        status, error = outcome(state, on_late or policy.deadlines.on_late)
+        served = served_attempt(state) if status in ("accepted", "unverified") else None
+        estimate = all_llm_cost(state, lambda attempt: self._llm_price(state, attempt))
         profile = state.get("profile")
         return {
             "run_id": state["run_id"],
@@ -63,13 +65,20 @@ class Record:
             "error": error,
         }
 
-    def _llm_price(self, state: State, usage: Any) -> float:
-        return self.services.tier("llm", state["profile"]["task"]).price(usage)
+    def _llm_price(self, state: State, attempt: Attempt) -> float:
+        """The SLM's tokens at the LLM's rates, for as long as the LLM usually takes; where that is
+        not known yet, for as long as the SLM took, which is too little rather than too much."""
+        task = state["profile"]["task"]
+        measured = self.services.speeds.of(task).get("llm")
+        seconds = measured.p50 if measured else attempt["seconds"]
+        return self.services.tier("llm", task).price(attempt["usage"], seconds)
 
 
-def outcome(state: State) -> tuple[Status, ErrorInfo | None]:
+def outcome(state: State, on_late: OnLate) -> tuple[Status, ErrorInfo | None]:
     """The status of a run, and the error that ended it where one did."""
     error, verdicts = state.get("error"), state["verdicts"]
+    if state.get("late") or (error and error["code"] == DeadlineExceeded.code):
+        return _out_of_time(state, on_late)
     if error and error["code"] not in POLICY_CODES:
         return "failed", error
     if verdicts and verdicts[-1]["accepted"]:
@@ -83,10 +92,37 @@ def outcome(state: State) -> tuple[Status, ErrorInfo | None]:
     ).info()
 
 
-def last_answering(state: State) -> Attempt:
-    """The attempt that the last verdict speaks of."""
-    judged = state["verdicts"][-1]["attempt_id"]
-    return next(attempt for attempt in state["attempts"] if attempt["id"] == judged)
+def _out_of_time(state: State, on_late: OnLate) -> tuple[Status, ErrorInfo | None]:
+    if on_late == "unverified" and unsure_attempt(state):
+        return "unverified", None
+    if error := state.get("error"):
+        return "failed", error
+    if on_late == "unverified":
+        return "needs_review", None
+    return "failed", DeadlineExceeded(
+        "The deadline left no time to do better than an answer that was rejected.",
+        'Allow more time, or ask with on_late = "unverified".',
+    ).info()
+
+
+def served_attempt(state: State) -> Attempt | None:
+    """The attempt that the answer is: the accepted one, or else the best that time allowed."""
+    last = state["verdicts"][-1]
+    if not last["accepted"]:
+        return unsure_attempt(state)
+    return next(each for each in state["attempts"] if each["id"] == last["attempt_id"])
+
+
+def unsure_attempt(state: State) -> Attempt | None:
+    """The last attempt that was rejected for nothing but too little confidence. What fails any
+    other gate (no valid schema, no ground in the sources) is never served."""
+    for verdict in reversed(state["verdicts"]):
+        gates = {each["gate"] for each in verdict["failed"]}
+        if not verdict["accepted"] and gates <= UNSURE_GATES:
+            attempt = next(a for a in state["attempts"] if a["id"] == verdict["attempt_id"])
+            if attempt["output"] is not None:
+                return attempt
+    return None
 
 
 def _draft(state: State) -> Any:
@@ -101,12 +137,15 @@ def _draft(state: State) -> Any:
 def _reasons(state: State, status: Status, error: ErrorInfo | None) -> list[str]:
     reasons = []
     if profile := state.get("profile"):
-        reasons += [*profile["reasons"], *state["decision"]["reasons"]]
+        decision = state.get("decision")
+        reasons += [*profile["reasons"], *(decision["reasons"] if decision else [])]
     by_id = {attempt["id"]: attempt for attempt in state["attempts"]}
     reasons += [_said(verdict, by_id[verdict["attempt_id"]]) for verdict in state["verdicts"]]
     reasons += _redactions(state["attempts"])
     if error:
         reasons.append(f"{status}: {error['what']}")
+    elif state.get("late"):
+        reasons.append(f"{status.replace('_', ' ')}: there was no time left to do better")
     elif status == "needs_review":
         reasons.append("needs review: the rejected draft may not go to the LLM")
     return reasons

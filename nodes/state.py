@@ -58,6 +58,10 @@ class State(TypedDict, total=False):
     """What the agent's requests to this graph cost."""
     next: str
     """The node that the last node decided on; routers read it."""
+    late: bool
+    """The declared deadline left no time for what would have come next."""
+    retried: bool
+    """The SLM had its second try (retry_slm)."""
     error: ErrorInfo | None
     answer: Answer
 

@@ -7,7 +7,7 @@ the tier it is handed. See CONTRIBUTING.md for how to add one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tandem.models.tier import TierCall
 from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
@@ -54,4 +54,18 @@ class Task(Protocol):
         self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall
     ) -> Attempt:
         """Do better than `rejected`, usually on the LLM: field by field, or simply again."""
+        ...
+
+
+@runtime_checkable
+class OwnRetry(Protocol):
+    """A task that knows a better second try on the SLM than `repair` at a temperature."""
+
+    def retry(self, prepared: Prepared, rejected: Attempt, tier: TierCall, number: int) -> Attempt:
+        """Try otherwise than before, where `rejected` may not go to the LLM.
+
+        Parameters
+        ----------
+        number: 1 for the first such try of a run.
+        """
         ...

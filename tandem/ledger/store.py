@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from tandem.errors import LedgerError
+from tandem.errors import LedgerError, TandemError
 from tandem.ledger import connection as database
 from tandem.ledger.tables import attempts, feedback, runs
 from tandem.privacy.masking import mask
@@ -35,6 +35,8 @@ from tandem.records import Answer, Attempt, Decision, ErrorInfo, Profile, Reques
 from tandem.settings import Settings
 
 Texts = Literal["none", "sampled", "all"]
+RUNNING: Final = "running"
+"""Status of a run that has not ended."""
 _KEEPS_TEXT: Final = frozenset({"none", "internal"})
 """Sensitivities whose texts may be kept at all."""
 
@@ -111,7 +113,7 @@ class Ledger:
             "id": run_id,
             "parent_run_id": parent_run_id or None,
             "started": time.time(),
-            "status": "running",
+            "status": RUNNING,
             "tenant": request.get("tenant", ""),
             "task": request.get("task", ""),
             "reasons": [],
@@ -187,6 +189,20 @@ class Ledger:
         }
         self._update(run_id, columns)
 
+    def fail(self, run_id: str, error: TandemError) -> None:
+        """A run broke off without an answer. What its attempts cost stands; a run that is finished
+        or was never started stays as it is."""
+        spent = select(func.sum(attempts.c.cost)).where(attempts.c.run_id == run_id)
+        columns = {
+            "finished": time.time(),
+            "status": "failed",
+            "cost": func.coalesce(spent.scalar_subquery(), 0.0),
+            **_error_columns(error.info()),
+        }
+        still = runs.c.id == run_id, runs.c.status == RUNNING
+        with self.writing() as connection:
+            connection.execute(update(runs).where(*still).values(**columns))
+
     def run(self, run_id: str) -> dict[str, Any] | None:
         """A run's row, with its `attempts` in order; None where there is no such run."""
         ordered = select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.position)
@@ -198,7 +214,7 @@ class Ledger:
     def check(self) -> str:
         """Write, take it back, and tell in one line how the ledger is (for `tandem doctor`)."""
         with database.errors(self._url, "written"), self._engine.connect() as connection:
-            trial = {"id": "-doctor-", "started": 0.0, "status": "running", "reasons": []}
+            trial = {"id": "-doctor-", "started": 0.0, "status": RUNNING, "reasons": []}
             connection.execute(insert(runs).values(**trial, currency=self.currency))
             connection.rollback()
             count = connection.execute(select(func.count()).select_from(runs)).scalar_one()

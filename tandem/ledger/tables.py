@@ -22,8 +22,8 @@ from sqlalchemy import (
 )
 
 SCHEMA_VERSION: Final = 3
-"""Raised with every change of the tables. Older ledgers get the tables and indexes that they lack, from
-OLDEST_VERSION on; others are not opened."""
+"""Raised with every change of the tables. Older ledgers get the tables and indexes that they lack,
+from OLDEST_VERSION on; others are not opened."""
 OLDEST_VERSION: Final = 1
 
 metadata: Final = MetaData()

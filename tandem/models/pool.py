@@ -100,9 +100,9 @@ class ChainTier:
         """The tier for one attempt."""
         return BoundTier(self, context)
 
-    def price(self, usage: Usage) -> float:
-        """What `usage` costs at the first model's prices; its rate per second is left out."""
-        return self.endpoints[0].tariff.cost(usage)
+    def price(self, usage: Usage, seconds: float = 0.0) -> float:
+        """What `usage` and `seconds` of work cost at the first model's prices."""
+        return self.endpoints[0].tariff.cost(usage, seconds)
 
 
 class BoundTier:

@@ -148,6 +148,6 @@ class Tier(Protocol):
 
     def bind(self, context: CallContext) -> TierCall: ...
 
-    def price(self, usage: Usage) -> float:
-        """What `usage` costs at the first model's prices (for estimates)."""
+    def price(self, usage: Usage, seconds: float = 0.0) -> float:
+        """What `usage` and `seconds` of work cost at the first model's prices (for estimates)."""
         ...

@@ -44,10 +44,15 @@ def tier_in_time(
     return Choice(first, f"{told}, only {left_s:.2f} s are left, and the other is no faster")
 
 
-def too_late(llm: Speed | None, left_s: float) -> str:
-    """Why an escalation is not begun; empty where it may finish, or nothing is known of it."""
+def too_late(what: str, speed: Speed | None, left_s: float) -> str:
+    """Why a further attempt is not begun; empty where it may end in time, or its speed is unknown.
+
+    Parameters
+    ----------
+    what: how the sentence on its speed starts.
+    """
     if left_s <= 0:
         return "the deadline has passed"
-    if llm is None or llm.p95 <= left_s:
+    if speed is None or speed.p95 <= left_s:
         return ""
-    return f"an escalation takes {llm.told} and only {left_s:.2f} s are left"
+    return f"{what} {speed.told} and only {left_s:.2f} s are left"

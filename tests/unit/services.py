@@ -39,6 +39,7 @@ class FakeTier:
     guard: Any
     replies: Iterable[Reply]
     bound: list[GuardedCall] = field(default_factory=list)
+    per_second: float = 0.0
 
     def __post_init__(self) -> None:
         self._replies = iter(self.replies)
@@ -57,8 +58,8 @@ class FakeTier:
         self.bound.append(call)
         return call
 
-    def price(self, usage: Usage) -> float:
-        return 0.001 * (usage["input_tokens"] + usage["output_tokens"])
+    def price(self, usage: Usage, seconds: float = 0.0) -> float:
+        return 0.001 * (usage["input_tokens"] + usage["output_tokens"]) + seconds * self.per_second
 
     @property
     def prompts(self) -> list[Prompt]:

@@ -74,7 +74,7 @@ def test_when_the_time_is_up_nobody_else_is_asked(tmp_path: Path) -> None:
 
 
 def test_a_sensitive_request_is_not_escalated_to_a_public_llm(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, slm=[completion("sideways")])
+    services = FakeServices(tmp_path, slm=[completion("sideways")] * 2)
     answer = ask(services, {**SENTIMENT, "text": CARD + "A fine film."})
     assert answer["status"] == "needs_review"
     assert services.fakes["llm"].prompts == []
@@ -88,12 +88,12 @@ def test_a_task_of_the_llm_stays_private_where_the_request_is_sensitive(tmp_path
 
 
 def test_a_declaration_raises_sensitivity(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, slm=[completion("sideways")])
+    services = FakeServices(tmp_path, slm=[completion("sideways")] * 2)
     assert ask(services, {**SENTIMENT, "sensitivity": "secret"})["status"] == "needs_review"
 
 
 def test_a_context_may_keep_a_run_private(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, slm=[completion("sideways")])
+    services = FakeServices(tmp_path, slm=[completion("sideways")] * 2)
     answer = ask(services, SENTIMENT, Context(private_only=True))
     assert answer["status"] == "needs_review"
 
@@ -174,11 +174,11 @@ def test_the_ledger_notes_nothing_of_a_request_but_what_it_may_hold(tmp_path: Pa
 
 def test_what_may_go_to_the_llm_depends_on_the_tasks_own_llm(tmp_path: Path) -> None:
     wrong = completion("sideways")
-    services = FakeServices(tmp_path, slm=[wrong, wrong], llm_private=True)
+    services = FakeServices(tmp_path, slm=[wrong] * 3, llm_private=True)
     services.fakes["llm:sentiment"] = FakeTier("llm", False, services.guard, [SURE])
     answer = ask(services, {**SENTIMENT, "text": CARD + "A fine film."})
     assert (answer["status"], answer["error"]) == ("needs_review", None)
-    assert [attempt["tier"] for attempt in answer["attempts"]] == ["slm"]
+    assert [attempt["tier"] for attempt in answer["attempts"]] == ["slm", "slm"]
     assert ask(services, SENTIMENT)["tier"] == "llm"
 
 
