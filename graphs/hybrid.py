@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import END, START
 
+from tandem.graphs.private_graph import Builder
 from tandem.graphs.subtasks import Subtasks
 from tandem.graphs.tasks import SLM_NODES, Tasks
 from tandem.nodes.act import Act
@@ -23,19 +24,17 @@ from tandem.nodes.quality_check import QualityCheck
 from tandem.nodes.record import Record
 from tandem.nodes.retry_slm import RetrySlm
 from tandem.nodes.run_task import RunTask
-from tandem.nodes.state import Context, Input, Output, State
+from tandem.nodes.state import State
 from tandem.nodes.synthesise import Synthesise
 from tandem.nodes.task import Task
 from tandem.services import Services
 from tandem.tools.base import Tool
 
-Builder = StateGraph[State, Context, Input, Output]
-
 
 def build(services: Services, tasks: Sequence[Task] = (), tools: Sequence[Tool] = ()) -> Builder:
     """The graph over `services`, with an application's own tasks and tools beside the shipped."""
     table = Tasks(services, tasks)
-    builder = Builder(State, Context, input_schema=Input, output_schema=Output)
+    builder = Builder(services)
     nodes = [*SLM_NODES, "reason", *(task.node for task in table.own)]
     _add_nodes(builder, services, table, nodes, tools)
     builder.add_edge(START, "classify")

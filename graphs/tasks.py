@@ -18,6 +18,7 @@ from tandem.nodes.reason import Reason
 from tandem.nodes.sentiment import Sentiment
 from tandem.nodes.support_reply import SupportReply
 from tandem.nodes.task import Task
+from tandem.routing.policy_check import named_tasks
 from tandem.services import Services
 from tandem.settings import TaskSettings
 
@@ -59,7 +60,18 @@ class Tasks(Mapping[str, Task]):
             raise SettingsError(
                 f"[tasks.{min(unknown)}] names no task.", f"Tasks: {', '.join(sorted(shipped))}."
             )
+        for rule in self._services.settings.policy.rules:
+            if unheard := named_tasks(rule) - shipped.keys():
+                raise SettingsError(
+                    f"The policy's rule {rule.name!r} names no task {min(unheard)!r}.",
+                    f"Tasks: {', '.join(sorted(shipped))}.",
+                )
         return shipped
+
+    @staticmethod
+    def known(services: Services) -> set[str]:
+        """The names of the shipped and the installed tasks, whatever the settings ask of them."""
+        return {*_shipped(services), *(task.name for task in _installed(services))}
 
     def __getitem__(self, name: str) -> Task:
         return self._by_name[name]

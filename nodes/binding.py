@@ -19,8 +19,14 @@ def bind(
     runtime: Runtime[Context],
     tier: TierName,
     purpose: Purpose = "answer",
+    private_only: bool = False,
 ) -> TierCall:
-    """`tier` for the task of this run, bound to one attempt."""
+    """`tier` for the task of this run, bound to one attempt.
+
+    Parameters
+    ----------
+    private_only: no model that is not private is asked, whatever the run's context allows.
+    """
     profile = state["profile"]
     return services.tier(tier, profile["task"]).bind(
         CallContext(
@@ -29,7 +35,7 @@ def bind(
             task=profile["task"],
             run_id=state["run_id"],
             purpose=purpose,
-            private_only=keeps_private(state, context_of(runtime)),
+            private_only=private_only or keeps_private(state, context_of(runtime)),
             on_token=_token_writer(runtime) if purpose == "answer" else None,
             vault=services.vaults.of(state["run_id"], state["deadline"]),
         )

@@ -11,13 +11,14 @@ from typing import Any, cast
 from langgraph.runtime import Runtime
 
 from tandem.errors import TandemError
+from tandem.models.tier import TierCall
 from tandem.nodes.binding import bind, context_of
 from tandem.nodes.closing import unforeseen
 from tandem.nodes.deciding import Deciding
 from tandem.nodes.find_task import FindTask
 from tandem.nodes.state import Context, State
 from tandem.nodes.task import Task
-from tandem.records import TASKS, Latency, Profile, Request
+from tandem.records import TASKS, Latency, Profile, Request, TierName
 from tandem.routing.validation import validate
 from tandem.services import Services
 from tandem.settings import TaskSettings
@@ -25,10 +26,16 @@ from tandem.settings import TaskSettings
 
 @dataclass(frozen=True)
 class Classify:
-    """Validate the request, profile it and decide. Declared fields win; sensitivity only rises."""
+    """Validate the request, profile it and decide. Declared fields win; sensitivity only rises.
+
+    Parameters
+    ----------
+    reads: whether a model may be asked which task the request is.
+    """
 
     services: Services
     tasks: Mapping[str, Task]
+    reads: bool = True
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         update = self._fresh(runtime)
@@ -75,11 +82,13 @@ class Classify:
         context = context_of(runtime)
         deciding = Deciding(self.services, request, profile, context)
         state = cast("State", fresh)
-        fresh["attempts"] = FindTask(self.services, self.tasks)(
-            state,
-            deciding.reading_access(),
-            lambda tier: bind(self.services, state, runtime, tier, "classify"),
-        )
+        access, private = deciding.reading_access(), deciding.reads_privately()
+
+        def reader(tier: TierName) -> TierCall:
+            return bind(self.services, state, runtime, tier, "classify", private_only=private)
+
+        find_task = FindTask(self.services, self.tasks)
+        fresh["attempts"] = find_task(state, access, reader if self.reads else None)
         task = self.tasks[profile["task"]]
         _aim(profile, self.services.settings.tasks.get(task.name))
         decision = deciding.decision(task, fresh["deadline"])

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from tandem.errors import BudgetSpent, PolicyRefused
+from tandem.nodes.find_task import UNCLEAR_TASK
 from tandem.nodes.state import Context
 from tandem.nodes.task import Task
 from tandem.records import Decision, Profile, Request, TierName
@@ -27,20 +28,22 @@ class Deciding:
     context: Context
 
     def reading_access(self) -> LlmAccess:
-        """Whether the LLM may read which task this is. What one of the rules may yet keep private
-        or refuse, the LLM does not see before that rule is known not to match.
+        """Whether the LLM may see the request where its task stays unclear.
 
         Raises
         ------
         BudgetSpent: the policy refuses requests once a budget is spent.
         """
-        access = self._access(barred=self._spent())
+        unclear: Profile = {**self.profile, "task": UNCLEAR_TASK}
+        rule = first_match(self.services.settings.policy, facts_of(self.request, unclear))
+        return self._access(UNCLEAR_TASK, self._spent()).tightened(rule)
+
+    def reads_privately(self) -> bool:
+        """Whether a rule may yet turn out to match, once the task is read, that lets less leave
+        than the settings do: until then no model that is not private reads the request."""
         policy = self.services.settings.policy
-        for rule in may_match(policy, facts_of(self.request, self.profile)):
-            access = access.tightened(rule)
-            if rule.refuse and not access.barred:
-                access = self._access(barred=f"rule {rule.name!r} may refuse this request")
-        return access
+        open_to = may_match(policy, facts_of(self.request, self.profile))
+        return any(rule.private_only or rule.public_may_see is not None for rule in open_to)
 
     def decision(self, task: Task, deadline: float) -> Decision:
         """Where the request goes.

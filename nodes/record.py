@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 
 from tandem.errors import AnswerRejected, DeadlineExceeded
 from tandem.nodes.accounting import all_llm_cost, total_cost
+from tandem.nodes.binding import context_of
 from tandem.nodes.state import Context, State
 from tandem.privacy.redaction import REDACTED, UNRESTORED
 from tandem.records import Answer, Attempt, ErrorInfo, OnLate, Status, Verdict
@@ -33,6 +34,7 @@ class Record:
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         answer = self._answer(state)
+        answer["reasons"] += context_of(runtime).notes
         self.services.vaults.forget(state["run_id"])
         self.services.ledger.finish(state["run_id"], answer)
         runtime.stream_writer({"answer": answer})

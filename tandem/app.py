@@ -16,8 +16,10 @@ from typing_extensions import TypedDict
 
 from tandem.errors import InvalidRequest, TandemError, from_info
 from tandem.graphs.hybrid import build
+from tandem.graphs.tasks import Tasks
 from tandem.ledger.feedback import Feedback, give
 from tandem.models.cancel import Cancellation, cancelling
+from tandem.nodes.explain import Explain, Explanation
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
 from tandem.privacy.assess import assess
@@ -65,6 +67,7 @@ class Tandem:
         chosen = settings if isinstance(settings, Settings) else load(settings)
         self.services = Services(chosen)
         self.services.guard  # noqa: B018 (a policy that names unknown types is refused here)
+        self._tasks: Final = tuple(tasks)
         self.graph = build(self.services, tasks, tools).compile(checkpointer=checkpointer)
 
     def run(self, request: str | Request, **fields: Any) -> Answer:
@@ -132,6 +135,19 @@ class Tandem:
         See `tandem.ledger.feedback.give` for what is kept, and for the errors.
         """
         return give(self.services.ledger, run_id, correct, value)
+
+    def explain(self, request: str | Request, *, read: bool = False, **fields: Any) -> Explanation:
+        """What `run` would do with a request, and why, without doing it.
+
+        No model is asked, unless `read` allows the SLM to read the task where nothing else tells
+        it, and nothing is written. `fields` are those of `run`.
+
+        Raises
+        ------
+        InvalidRequest: the request would not be carried out at all.
+        """
+        made, context, _ = self._made(request, fields)
+        return Explain(self.services, Tasks(self.services, self._tasks), read)(made, context)
 
     def close(self) -> None:
         """Close what this process holds. Embedded servers go on until they are idle."""

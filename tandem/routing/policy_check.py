@@ -1,0 +1,91 @@
+"""What is wrong with a policy that its settings cannot tell: dead rules, unknown names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from tandem.routing.rules import alternatives
+from tandem.routing.sets import NameSet, field_set
+from tandem.routing.shadows import Shadow, shadows
+from tandem.settings import Conditions, Rule, Settings
+
+Level = Literal["error", "undecided"]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing to know of a rule."""
+
+    rule: str
+    level: Level
+    kind: str
+    what: str
+
+
+def check_policy(settings: Settings, tasks: Collection[str], llm_is_private: bool) -> list[Remark]:
+    """Everything that is wrong with the policy, in the order of its rules.
+
+    Parameters
+    ----------
+    tasks: the names of all tasks that there are.
+    """
+    policy = settings.policy
+    remarks = [_of_shadow(shadow) for shadow in shadows(policy, settings.limits)]
+    for rule in policy.rules:
+        remarks += _unknown_tasks(rule, tasks)
+        if not llm_is_private:
+            remarks += _barred(rule, settings)
+    order = [rule.name for rule in policy.rules]
+    return sorted(remarks, key=lambda remark: order.index(remark.rule))
+
+
+def _of_shadow(shadow: Shadow) -> Remark:
+    part = "" if shadow.alternative is None else f"alternative {shadow.alternative + 1} of `when` "
+    by = ", ".join(repr(name) for name in shadow.by)
+    what = {
+        "contradiction": f"{part}can never match: its conditions contradict one another, or limits",
+        "shadowed": f"{part}can never match: earlier rules take all of its requests ({by})",
+        "undecided": f"{part}may be shadowed: too many overlaps to count out ({by})",
+    }[shadow.problem]
+    level: Level = "undecided" if shadow.problem == "undecided" else "error"
+    return Remark(shadow.rule, level, shadow.problem, what)
+
+
+def _unknown_tasks(rule: Rule, tasks: Collection[str]) -> Iterator[Remark]:
+    for name in sorted(named_tasks(rule) - set(tasks)):
+        yield Remark(
+            rule.name, "error", "unknown_task",
+            f"no task is called {name!r}; tasks: {', '.join(sorted(tasks))}",
+        )  # fmt: skip
+
+
+def named_tasks(rule: Rule) -> set[str]:
+    """The tasks that a rule's conditions name."""
+    asked = [each.task for each in rule.when if each.task]
+    return {name for names in asked for name in (*(names.any or ()), *(names.but or ()))}
+
+
+def _barred(rule: Rule, settings: Settings) -> Iterator[Remark]:
+    """`first_tier = "llm"` for requests that the public LLM may never see."""
+    if rule.first_tier != "llm":
+        return
+    seen = set(settings.privacy.public_may_see)
+    if rule.public_may_see is not None:
+        seen &= set(rule.public_may_see)
+    if rule.private_only or not any(_may_be(each, seen) for each in alternatives(rule)):
+        yield Remark(
+            rule.name, "error", "barred",
+            "starts on the LLM, which is public and may see none of its requests; "
+            "the SLM would do them, degraded",
+        )  # fmt: skip
+
+
+def _may_be(alternative: Conditions, seen: Collection[str]) -> bool:
+    asked = alternative.sensitivity
+    if asked is None:
+        return bool(seen)
+    held = field_set("sensitivity", asked)
+    assert isinstance(held, NameSet)
+    return not held.cut(NameSet(frozenset(seen), universe=held.universe)).empty
