@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tandem.knowledge.tables import Tables
     from tandem.models.embedded import EmbeddedServers
     from tandem.models.pool import TierPool
+    from tandem.routing.head_reader import HeadReader
 
 
 class Services:
@@ -113,6 +114,21 @@ class Services:
         from tandem.models.fetch import ensure
 
         return build_embeddings(self.settings, lambda name: ensure(name, self.settings))
+
+    @cached_property
+    def head_reader(self) -> HeadReader:
+        """The routing head of the settings."""
+        from tandem.routing.head import SHIPPED
+        from tandem.routing.head_reader import HeadReader
+        from tandem.settings.routing import NO_HEAD
+
+        named = self.settings.routing.head
+        path = None if named == NO_HEAD else self.settings.path(named) if named else SHIPPED
+        with self._lock:
+            if "head_reader" not in self.__dict__:
+                self.__dict__["head_reader"] = HeadReader(path, lambda: self.embeddings)
+            reader: HeadReader = self.__dict__["head_reader"]
+            return reader
 
     @cached_property
     def knowledge(self) -> KnowledgeIndex:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tandem.cli import ask, doctor, explain, feedback, index, models, policy, report, run
+from tandem.cli import ask, doctor, explain, feedback, index, models, policy, report, routing, run
 from tandem.cli import eval as eval_command
 from tandem.cli.requests import unexpected
 from tandem.errors import InvalidRequest, TandemError
@@ -32,6 +32,7 @@ app.command("eval")(eval_command.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.app, name="models", help="Fetch, verify and stop the embedded models.")
 app.add_typer(index.app, name="index", help="Build and search the knowledge index.")
+app.add_typer(routing.app, name="routing", help="Train the head that finds a request's task.")
 app.add_typer(policy.app, name="policy", help="Look the policy over.")
 
 

@@ -1,8 +1,7 @@
 """A model reads which task a request is: one constrained answer with its probability.
 
-For requests that declare no task and whose fields give none away. The SLM reads first; below
-`routing.min_confidence` the LLM reads too, where it may see the request (16 requests of ten kinds:
-the 0.5B sorted 10 right, the 1.5B 14).
+For requests that declare no task, whose fields give none away, and of which the routing head is not
+sure enough.
 """
 
 from __future__ import annotations
@@ -81,15 +80,16 @@ def messages(text: str) -> list[Message]:
 def feasible_tasks(request: Request, known: Sequence[str]) -> list[str]:
     """The tasks of `known` that `request` has the fields for.
 
-    Fields speak: a schema asks for extraction, a template for a draft, labels for a
-    classification (or a sentiment); without them those tasks cannot be meant.
+    Fields speak: a schema asks for extraction, a template for a draft, labels for a classification
+    or a sentiment (both choose among them); without a schema or labels, extraction and
+    classification cannot be meant.
     """
     if request.get("output_schema"):
         return ["extraction"]
     if request.get("template"):
         return ["draft"]
     if request.get("labels"):
-        return ["document_classification"]
+        return ["document_classification", "sentiment"]
     return [task for task in known if task not in ("document_classification", "extraction")]
 
 

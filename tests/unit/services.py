@@ -11,6 +11,7 @@ from typing import Any
 from tandem.ledger.store import Ledger
 from tandem.models.tier import CallContext, Completion, Prompt, Tier
 from tandem.records import Document, TierName, Usage
+from tandem.routing.head_reader import HeadReader
 from tandem.services import Services
 from tandem.settings import Settings
 from tests.unit.fakes import FakeTierCall
@@ -83,6 +84,8 @@ class FakeServices(Services):
             "llm": FakeTier("llm", llm_private, self.guard, llm),
         }
         self.__dict__["ledger"] = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
+        # Reading with the head would fetch the embedding model; tests of it bring their own.
+        self.__dict__["head_reader"] = HeadReader(None, lambda: self.embeddings)
         self.hits: list[Any] = []
 
     def tier(self, name: TierName, task: str = "") -> Tier:

@@ -1,0 +1,183 @@
+"""The routing head: which task a request is, and whether the SLM will do, by one linear layer.
+
+Multinomial logistic regression over [embedding, counts, hashed words] (tandem/routing/features.py),
+trained by `tandem routing train` with scikit-learn; here only numpy, from a JSON file. Its
+probabilities are calibrated by a temperature (Guo et al., 2017, arXiv:1706.04599). A head knows the
+embedding model that it was trained on and reads no other's vectors.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tandem.errors import SettingsError
+from tandem.records import Request
+from tandem.routing.features import BUCKETS, COUNTS, counts, hashed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMAT: Final = 1
+OTHER: Final = "other"
+"""What is none of the tasks: greetings, noise, questions about the world."""
+SHIPPED: Final = Path(__file__).parent / "heads" / "task_head.json"
+"""The head that comes with Tandem; its card stands in the file."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """One linear layer in three parts, summed; shapes (classes, inputs)."""
+
+    bias: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    counts: NDArray[np.float32]
+    hashed: NDArray[np.float32]
+
+    def logits(self, vector: Sequence[float], request: Request) -> NDArray[np.float32]:
+        """Scores before the softmax, a class each."""
+        import numpy as np
+
+        buckets, weights = hashed(request)
+        score: NDArray[np.float32] = (
+            self.bias
+            + self.embedding @ np.asarray(vector, dtype=np.float32)
+            + self.counts @ counts(request)
+            + self.hashed[:, buckets] @ weights
+        )
+        return score
+
+
+@dataclass(frozen=True)
+class HeadReading:
+    """What the head makes of a request: the calibrated probability of each of its classes."""
+
+    probabilities: Mapping[str, float]
+
+    def best(self, among: Collection[str] = ()) -> tuple[str, float]:
+        """The most probable class and its probability, 0 to 1.
+
+        Where `among` names classes, only those are weighed, against each other: they share all
+        the probability. Where the head knows none of them, the first has 0.
+        """
+        known = {name: p for name, p in self.probabilities.items() if not among or name in among}
+        if not known:
+            return next(iter(among)), 0.0
+        task = max(known, key=lambda name: known[name])
+        return task, known[task] / max(sum(known.values()), 1e-12)
+
+
+@dataclass(frozen=True)
+class TaskHead:
+    """A trained head; thread-safe.
+
+    Parameters
+    ----------
+    classes: tasks and `other`, in the order of the layer's rows.
+    temperature: logits are divided by it.
+    fingerprint: of the embedding model that it was trained on (`fingerprint_of`).
+    card: what it was trained on, its licence, its figures and its date.
+    """
+
+    classes: tuple[str, ...]
+    layer: Linear
+    temperature: float
+    fingerprint: str
+    card: Mapping[str, Any]
+
+    def read(self, request: Request, vector: Sequence[float]) -> HeadReading:
+        """What `request` is, whose `head_text` has the embedding `vector`."""
+        import numpy as np
+
+        logits = self.layer.logits(vector, request) / self.temperature
+        exponents = np.exp(logits - logits.max())
+        shares = (exponents / exponents.sum()).tolist()
+        return HeadReading(dict(zip(self.classes, shares, strict=True)))
+
+    def to_json(self) -> str:
+        """The head as a file's text; arrays are float16, little-endian, base64."""
+        parts = {name: _packed(getattr(self.layer, name)) for name in _SHAPES}
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "card": dict(self.card),
+                "fingerprint": self.fingerprint,
+                "classes": list(self.classes),
+                "counts": list(COUNTS),
+                "buckets": BUCKETS,
+                "temperature": self.temperature,
+                "layer": parts,
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+
+
+_SHAPES: Final = ("bias", "embedding", "counts", "hashed")
+
+
+def load_head(path: Path, fingerprint: str) -> TaskHead:
+    """The head in `path`, for the embedding model named `fingerprint`.
+
+    Raises
+    ------
+    SettingsError: there is no such file, it is no head of this version, or it was trained on
+        another embedding model.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        head = _parsed(raw)
+    except OSError as error:
+        raise _refused(path, f"cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _refused(path, f"is no routing head of this version ({error})") from None
+    if head.fingerprint != fingerprint:
+        raise _refused(
+            path,
+            f"was trained on the embedding model {head.fingerprint}, and this is {fingerprint}",
+        )
+    return head
+
+
+def _parsed(raw: Any) -> TaskHead:
+    if raw["format"] != FORMAT or raw["buckets"] != BUCKETS or tuple(raw["counts"]) != COUNTS:
+        raise ValueError("its features are others")
+    classes = tuple(str(name) for name in raw["classes"])
+    temperature = float(raw["temperature"])
+    if not classes or not 0 < temperature < math.inf:
+        raise ValueError("no classes, or no temperature")
+    layer = Linear(**{name: _unpacked(raw["layer"][name]) for name in _SHAPES})
+    widths = (None, None, len(COUNTS), BUCKETS)
+    for name, width in zip(_SHAPES, widths, strict=True):
+        shape = getattr(layer, name).shape
+        if shape[0] != len(classes) or (width is not None and shape[1:] != (width,)):
+            raise ValueError(f"{name} has the shape {shape}")
+    return TaskHead(classes, layer, temperature, str(raw["fingerprint"]), dict(raw["card"]))
+
+
+def _packed(values: NDArray[np.float32]) -> dict[str, Any]:
+    data = base64.b64encode(values.astype("<f2").tobytes()).decode("ascii")
+    return {"shape": list(values.shape), "float16": data}
+
+
+def _unpacked(packed: Any) -> NDArray[np.float32]:
+    import numpy as np
+
+    data = base64.b64decode(packed["float16"], validate=True)
+    values = np.frombuffer(data, dtype="<f2").astype(np.float32).reshape(packed["shape"])
+    if not np.isfinite(values).all():
+        raise ValueError("a weight is not finite")
+    return values
+
+
+def _refused(path: Path, why: str) -> SettingsError:
+    return SettingsError(
+        f"The routing head {path} {why}.",
+        "Train one with `tandem routing train`, or clear routing.head to use the shipped one.",
+    )
