@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from typing import Any, Final
 
 from tandem.errors import SettingsError
+from tandem.models.embeddings import fingerprint_of
+from tandem.models.identity import tier_identity
 from tandem.nodes.agent_task import Agent
 from tandem.nodes.answer_faq import AnswerFaq
+from tandem.nodes.calibrated import CalibratedLabels, Rules
 from tandem.nodes.classify_document import ClassifyDocument
 from tandem.nodes.draft import Draft
 from tandem.nodes.extract import Extract
@@ -18,9 +21,11 @@ from tandem.nodes.reason import Reason
 from tandem.nodes.sentiment import Sentiment
 from tandem.nodes.support_reply import SupportReply
 from tandem.nodes.task import Task
+from tandem.quality.calibration.store import SHIPPED, Calibrations
+from tandem.records import TierName
 from tandem.routing.policy_check import named_tasks
 from tandem.services import Services
-from tandem.settings import TaskSettings
+from tandem.settings import Settings, TaskSettings
 
 ENTRY_POINTS: Final = "tandem.tasks"
 """A package registers a task as `name = "package.module:make_task"`; `make_task(services)` gives
@@ -88,8 +93,16 @@ def _shipped(services: Services) -> dict[str, Task]:
     top_k, min_score = settings.knowledge.top_k, settings.knowledge.min_score
     tasks: list[Task] = [
         Extract(read=read),
-        Sentiment(read=read, max_labels=settings.limits.labels),
-        ClassifyDocument(read=read, max_labels=settings.limits.labels),
+        Sentiment(
+            read=read,
+            max_labels=settings.limits.labels,
+            calibrated=calibrated(services, "sentiment"),
+        ),
+        ClassifyDocument(
+            read=read,
+            max_labels=settings.limits.labels,
+            calibrated=calibrated(services, "document_classification"),
+        ),
         AnswerFaq(services, top_k, min_score),
         SupportReply(services, top_k, min_score - MESSAGE_SLACK),
         Draft(read=read),
@@ -97,6 +110,39 @@ def _shipped(services: Services) -> dict[str, Task]:
         Agent(),
     ]
     return {task.name: _tuned(task, settings.tasks.get(task.name)) for task in tasks}
+
+
+def calibrations(settings: Settings) -> Calibrations:
+    """The calibrations of these settings."""
+    own = settings.path(settings.calibration.dir)
+    return Calibrations([own, SHIPPED] if settings.calibration.shipped else [own])
+
+
+def calibrated(services: Services, task: str) -> CalibratedLabels:
+    """What a label task needs to use its calibrations; nothing is loaded yet."""
+    settings = services.settings
+
+    def identity(tier: TierName) -> str:
+        return tier_identity(settings, tier, task)
+
+    return CalibratedLabels(
+        task=task,
+        store=calibrations(settings),
+        embed=lambda text: services.embeddings.embed_query(text),  # noqa: PLW0108 (built on use)
+        embeddings=lambda: fingerprint_of(services.embeddings),
+        identity=cache(identity),
+        llm_price=lambda usage: services.tier("llm", task).price(usage),
+        rules=_rules(settings, task),
+    )
+
+
+def _rules(settings: Settings, task: str) -> Rules:
+    own = settings.tasks.get(task) or TaskSettings()
+    return Rules(
+        escalation=own.escalation or "guarantee",
+        target=own.quality or settings.calibration.target,
+        error_price=own.error_price or 0.0,
+    )
 
 
 def _tuned(task: Any, own: TaskSettings | None) -> Task:
@@ -108,6 +154,13 @@ def _tuned(task: Any, own: TaskSettings | None) -> Task:
         raise SettingsError(
             f"tasks.{task.name}.{min(unknown)} does not apply to this task.", "Remove it."
         )
+    if own and own.escalation:
+        if "calibrated" not in known:
+            raise SettingsError(
+                f"tasks.{task.name}.escalation does not apply to this task.", "Remove it."
+            )
+        if own.escalation == "always":
+            wanted["first_tier"] = "llm"
     tuned: Task = replace(task, **wanted)
     return tuned
 

@@ -6,14 +6,19 @@ Examples go in as past chat turns, where they help; inside the message they do n
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import Completion, Prompt, TierCall
+from tandem.nodes.calibrated import CalibratedLabels, Plan
+from tandem.nodes.stages import First, Judgement
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import Read, full_text, head_and_tail, tokens_at_most
+from tandem.quality.calibration.calibration import Asking
 from tandem.quality.labels import enough_margin, label_in_set, label_signals
 from tandem.records import (
     Attempt,
@@ -58,6 +63,7 @@ class LabelTask:
     min_margin: least lead of the chosen label's probability over the second, 0 to 1, for an answer
         that a tier above could better; the LLM's own label passes with any margin.
     max_text_tokens: longer texts are cut to their head and tail.
+    calibrated: the calibrations of this task; None: hard gates and `min_margin` alone.
     """
 
     name: str = ""
@@ -70,32 +76,63 @@ class LabelTask:
     max_text_tokens: int = 2000
     read: Read = text_only
     first_tier: TierName = "slm"
+    calibrated: CalibratedLabels | None = None
 
-    def prepare(self, request: Request, profile: Profile) -> Prepared:  # noqa: ARG002
+    def prepare(self, request: Request, profile: Profile) -> Prepared:
         """Text, labels and examples. Raises InvalidRequest on a label set of no use."""
         labels = self._labels(request)
         return {
             "text": full_text(request, self.read),
             "labels": labels,
             "examples": [_turns(example, labels) for example in request.get("examples", [])],
+            "own_examples": bool(request.get("examples")),
+            "quality": profile.get("quality"),
         }
+
+    def first(self, prepared: Prepared) -> First | None:
+        """The head's answer, where a calibration brings one."""
+        plan = self._plan(prepared)
+        attempt = plan.head_attempt() if plan else None
+        if plan is None or attempt is None:
+            return None
+        asked = plan.asked("llm")
+        turns = self._prompt(asked, speakable(asked["labels"]), 1 << 20).messages
+        usage = plan.llm_usage(sum(len(turn["content"].encode()) for turn in turns), len(turns))
+        price = plan.own.llm_price(usage)
+        return First(attempt, plan.then_slm(), {"all_llm_usage": usage, "llm_price": price})
+
+    def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
+        """The calibrated score, its threshold, and the promise in words."""
+        plan = self._plan(prepared)
+        return plan.judgement(attempt) if plan else Judgement()
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
         """One call; the answer is one of the labels."""
-        spoken = speakable(prepared["labels"])
-        completion = tier.complete(self._prompt(prepared, spoken, tier.context_tokens))
+        plan = self._plan(prepared)
+        asked = plan.asked(tier.name) if plan else prepared
+        spoken = speakable(asked["labels"])
+        completion = tier.complete(self._prompt(asked, spoken, tier.context_tokens))
         probabilities = _probabilities(completion, spoken)
         label = _chosen(completion, spoken, probabilities)
+        fused = plan.fused(probabilities) if plan and label and tier.name == "slm" else None
+        if fused:
+            return tier.attempt(
+                {"label": fused.label, "probabilities": fused.probabilities}, signals=fused.signals
+            )
         output = {"label": label, "probabilities": probabilities} if label is not None else None
         return tier.attempt(output, signals=label_signals(probabilities))
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
-        """Gates label_in_set and margin."""
+        """Gates label_in_set, and score where a calibration fits, else margin."""
         output = attempt["output"]
         label = output.get("label") if isinstance(output, dict) else None
         failed = label_in_set(label, prepared["labels"])
         if failed or attempt["tier"] == "llm":
             return failed
+        plan = self._plan(prepared)
+        by_score = plan.failed(attempt) if plan else None
+        if by_score is not None:
+            return by_score
         return enough_margin(attempt["signals"], self.min_margin)
 
     def repair(
@@ -113,13 +150,29 @@ class LabelTask:
         place in the list put ahead has no lead left."""
         labels = prepared["labels"][::-1]
         turn = (number - 1) % len(labels)
-        again = self.attempt({**prepared, "labels": labels[turn:] + labels[:turn]}, tier)
+        again = self.attempt(
+            {**prepared, "labels": labels[turn:] + labels[:turn], "as_it_is": True}, tier
+        )
         first, second = _read_off(rejected), _read_off(again)
         if not first or not second:
             return again
         mean = {label: (first[label] * number + second[label]) / (number + 1) for label in first}
         output = {"label": max(mean, key=mean.__getitem__), "probabilities": mean}
         return tier.attempt(output, signals=label_signals(mean))
+
+    def prompt_sum(self, labels: Sequence[str], asking: Asking) -> str:
+        """A short hash of the prompt for these labels, asked so: with another, what was measured
+        says nothing."""
+        example = [{"text": "...", "label": labels[0]}] if asking.examples else []
+        prepared = {"text": "...", "labels": list(labels), "examples": example}
+        prompt = self._prompt(prepared, speakable(labels), 1 << 20)
+        told = [prompt.messages, prompt.choices, asking.examples, asking.shortlist]
+        return hashlib.sha256(json.dumps([*told, self.max_text_tokens]).encode()).hexdigest()[:16]
+
+    def _plan(self, prepared: Prepared) -> Plan | None:
+        if self.calibrated is None or prepared.get("as_it_is"):
+            return None
+        return self.calibrated.plan(prepared, self.prompt_sum)
 
     def _labels(self, request: Request) -> list[str]:
         labels = list(request.get("labels") or self.default_labels)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tandem.nodes.onwards import Onwards
+from tandem.nodes.stages import verdict_of
 from tandem.nodes.state import State
 from tandem.nodes.task import Task
 from tandem.records import Attempt, GateFailure, Verdict
@@ -36,13 +37,8 @@ class QualityCheck:
         return update
 
     def _verdict(self, state: State, attempt: Attempt) -> Verdict:
-        return {
-            "attempt_id": attempt["id"],
-            "accepted": not (failed := self._failed_gates(state, attempt)),
-            "score": None,
-            "threshold": None,
-            "failed": failed,
-        }
+        task, failed = self.tasks[state["profile"]["task"]], self._failed_gates(state, attempt)
+        return verdict_of(task, state["prepared"], attempt, failed)
 
     def _failed_gates(self, state: State, attempt: Attempt) -> list[GateFailure]:
         if error := attempt["error"]:

@@ -143,6 +143,7 @@ def _reasons(state: State, status: Status, error: ErrorInfo | None) -> list[str]
         reasons += [*profile["reasons"], *(decision["reasons"] if decision else [])]
     by_id = {attempt["id"]: attempt for attempt in state["attempts"]}
     reasons += [_said(verdict, by_id[verdict["attempt_id"]]) for verdict in state["verdicts"]]
+    reasons += dict.fromkeys(note for each in state["verdicts"] for note in each.get("notes", []))
     reasons += _redactions(state["attempts"])
     if error:
         reasons.append(f"{status}: {error['what']}")

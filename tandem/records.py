@@ -191,6 +191,8 @@ class Verdict(TypedDict):
     score: float | None
     threshold: float | None
     failed: list[GateFailure]
+    notes: NotRequired[list[str]]
+    """What the threshold promises, or why nothing is promised, in words."""
 
 
 class Step(TypedDict):

@@ -7,6 +7,7 @@ variable that holds one.
 
 from __future__ import annotations
 
+from tandem.settings.calibration import CalibrationSettings, Escalation
 from tandem.settings.loading import FILE_NAME, load
 from tandem.settings.models import (
     DEFAULT_MODELS,
@@ -45,10 +46,12 @@ __all__ = [
     "Backend",
     "Budgets",
     "Cache",
+    "CalibrationSettings",
     "Conditions",
     "Deadlines",
     "Dialect",
     "EmbeddingSettings",
+    "Escalation",
     "KnowledgeSettings",
     "Leave",
     "LedgerSettings",

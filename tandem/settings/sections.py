@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tandem.records import TierName
 from tandem.settings.base import Section
+from tandem.settings.calibration import Escalation
 
 
 class TaskSettings(Section):
@@ -19,6 +20,9 @@ class TaskSettings(Section):
     min_margin: float | None = Field(default=None, ge=0, le=1)
     quality: float | None = Field(default=None, ge=0, le=1)
     first_tier: TierName | None = None
+    escalation: Escalation | None = None
+    error_price: float | None = Field(default=None, ge=0)
+    """What a wrong answer costs, in `currency`; for escalation = "cost"."""
 
 
 class Cache(Section):

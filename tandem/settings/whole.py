@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from tandem.records import TierName
 from tandem.settings.base import Section
+from tandem.settings.calibration import CalibrationSettings
 from tandem.settings.models import DEFAULT_MODELS, Model, Tiers
 from tandem.settings.policy import Policy
 from tandem.settings.privacy import Privacy
@@ -42,6 +43,7 @@ class Settings(Section):
     privacy: Privacy = Privacy()
     routing: Routing = Routing()
     tables: TableSettings = TableSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
     policy: Policy = Policy()
     currency: str = "USD"
 

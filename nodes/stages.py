@@ -1,0 +1,70 @@
+"""What a task may know beyond its four methods: a stage before the models, and how sure it is.
+
+Both are optional. A task with a `first` is asked before the SLM is; a task with a `judge` says by
+which score an attempt was judged and what that promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from tandem.nodes.task import Prepared, Task
+from tandem.records import Attempt, GateFailure, Verdict
+
+
+class First(NamedTuple):
+    """What the stage before the models made of a request."""
+
+    attempt: Attempt
+    """Of tier `head` or `rule`."""
+    then_slm: bool
+    """Whether the SLM is worth asking where this attempt is rejected; else the LLM is next."""
+    prepared: Mapping[str, Any]
+    """What joins the prepared input; `all_llm_usage`: the tokens that the LLM would have taken."""
+
+
+class Judgement(NamedTuple):
+    """By what an attempt was judged."""
+
+    score: float | None = None
+    """Probability that it is right, 0 to 1."""
+    threshold: float | None = None
+    notes: Sequence[str] = ()
+    """What was promised, or why nothing is, in words."""
+
+
+@runtime_checkable
+class OwnFirst(Protocol):
+    """A task with a stage before the models."""
+
+    def first(self, prepared: Prepared) -> First | None:
+        """What a head or a rule answers, without a model call; None: there is none."""
+        ...
+
+
+@runtime_checkable
+class OwnJudgement(Protocol):
+    """A task whose attempts have calibrated scores."""
+
+    def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
+        """The score of `attempt`, and what its threshold promises. No hard gate is asked here."""
+        ...
+
+
+def verdict_of(
+    task: Task, prepared: Prepared, attempt: Attempt, failed: list[GateFailure]
+) -> Verdict:
+    """The verdict on `attempt` that `failed` makes, with the score where the task has one."""
+    own = isinstance(task, OwnJudgement) and attempt["error"] is None
+    judged = task.judge(prepared, attempt) if own else Judgement()  # type: ignore[attr-defined]
+    verdict: Verdict = {
+        "attempt_id": attempt["id"],
+        "accepted": not failed,
+        "score": judged.score,
+        "threshold": judged.threshold,
+        "failed": failed,
+    }
+    if judged.notes:
+        verdict["notes"] = list(judged.notes)
+    return verdict
