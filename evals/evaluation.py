@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from tandem.errors import InvalidRequest
+from tandem.evals.agreement import agreement, read_labels
 from tandem.evals.cache import AnswerCache
 from tandem.evals.evaluators import make
+from tandem.evals.evaluators.judge import Judge
 from tandem.evals.loading import Loaded, load_cases
 from tandem.evals.result import Result
 from tandem.evals.runner import Graders, Progress, ResultsFile, alone, run
@@ -96,19 +98,28 @@ class Evaluator:
         """
         with alone(self._folder):
             results = self._results()
-            bench = Bench(self._settings, self._cache(), self._folder)
+            bench = Bench(self._settings, open_cache(self._settings), self._folder)
             try:
                 for policy, case in self._pairs:
                     if results.done(policy, case):
                         kept(results.rows[policy, case["suite"], case["id"]])
-                self._run(bench, results, progress)
+                graders = {
+                    name: graders_of(suite, bench) for name, suite in self.loaded.suites.items()
+                }
+                self._run(bench, graders, results, progress)
+                notices = judge_notices(graders)
             finally:
                 results.close()
                 bench.close()
-            return self._finished(results)
+            return self._finished(results, notices)
 
-    def _run(self, bench: Bench, results: ResultsFile, progress: Progress) -> None:
-        graders = {name: graders_of(suite) for name, suite in self.loaded.suites.items()}
+    def _run(
+        self,
+        bench: Bench,
+        graders: Mapping[str, Graders],
+        results: ResultsFile,
+        progress: Progress,
+    ) -> None:
         for policy in self._policies:
             cases = [case for named, case in self._pairs if named == policy]
             if all(results.done(policy, case) for case in cases):
@@ -116,13 +127,13 @@ class Evaluator:
             target = make_target(policy, bench, lambda name: self.loaded.suites[name].public)
             run(cases, {policy: target}, graders, results, progress)
 
-    def _finished(self, results: ResultsFile) -> Evaluation:
+    def _finished(self, results: ResultsFile, notices: Sequence[str]) -> Evaluation:
         rows = [results.rows[policy, case["suite"], case["id"]] for policy, case in self._pairs]
         summary = summarise(
             self._plan.suite,
             rows,
             self.loaded.suites,
-            notices=self.loaded.notices,
+            notices=[*self.loaded.notices, *notices],
             currency=self._settings.currency,
             revision=revision(),
             settings=configuration(self._settings),
@@ -154,21 +165,38 @@ class Evaluator:
         }
         return json.dumps(own, indent=2, sort_keys=True) + "\n"
 
-    def _cache(self) -> AnswerCache:
-        path = self._settings.cache_dir / CACHE_NAME
-        try:
-            return AnswerCache(path)
-        except OSError as error:
-            raise InvalidRequest(
-                f"The kept answers {path} cannot be opened: {error.strerror}.",
-                "Set TANDEM_CACHE to a folder that can be written.",
-            ) from None
+
+def open_cache(settings: Settings) -> AnswerCache:
+    """The kept answers. Raises InvalidRequest where they cannot be opened."""
+    path = settings.cache_dir / CACHE_NAME
+    try:
+        return AnswerCache(path)
+    except OSError as error:
+        raise InvalidRequest(
+            f"The kept answers {path} cannot be opened: {error.strerror}.",
+            "Set TANDEM_CACHE to a folder that can be written.",
+        ) from None
 
 
-def graders_of(suite: Suite) -> Graders:
-    """The evaluators that the suite names. Raises SettingsError on an unknown one or option."""
+def graders_of(suite: Suite, bench: Bench) -> Graders:
+    """The evaluators that the suite names, the judge able to ask. Raises SettingsError on an
+    unknown one or option."""
     made = {name: make(name, options) for name, options in suite.evaluators.items()}
+    for name, evaluator in made.items():
+        if isinstance(evaluator, Judge):
+            made[name] = evaluator.asking(bench.services)
     return Graders(suite.primary, made)
+
+
+def judge_notices(graders: Mapping[str, Graders]) -> list[str]:
+    """For each judge among the evaluators, how far it can be believed. Raises as the judge does."""
+    told = []
+    for suite, own in graders.items():
+        for judge in own.evaluators.values():
+            if isinstance(judge, Judge):
+                found = agreement(judge, read_labels())
+                told.append(f"{suite}: {found.told(judge.least_kappa)}")
+    return told
 
 
 def configuration(settings: Settings) -> dict[str, Any]:

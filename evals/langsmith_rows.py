@@ -75,6 +75,7 @@ class Run:
     scores: Mapping[str, float | None]
     comments: Mapping[str, str]
     start: datetime
+    seconds: float
 
     @property
     def id(self) -> str:
@@ -85,7 +86,7 @@ class Run:
     def parts(self) -> dict[str, Any]:
         """As `POST /runs/multipart` takes them."""
         name, error = f"post.{self.id}", self.outputs["error"]
-        end = self.start + timedelta(seconds=self.outputs["seconds"])
+        end = self.start + timedelta(seconds=self.seconds)
         run = {
             "id": self.id,
             "trace_id": self.id,

@@ -8,7 +8,6 @@ has lost the words that gave it away.
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,7 +112,7 @@ class RowMasker:
     def _cleaned(self, row: Any, request: Request) -> Any:
         cleaned = _masked(row, self._known(request))
         try:
-            self.guard.release(json.dumps(cleaned, ensure_ascii=False), _MASKED, OUTLET)
+            self.guard.release("\n".join(_texts(cleaned)), _MASKED, OUTLET)
         except EgressBlocked:
             raise Withheld from None
         return cleaned
@@ -175,9 +174,10 @@ def _masked(value: Any, known: Mapping[str, str]) -> Any:
         return {_masked(str(key), known): _masked(each, known) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(each, known) for each in value]
-    if value is None or isinstance(value, bool):
+    # The digits of a measured figure may look like anything; an identifier has no fraction.
+    if value is None or isinstance(value, bool) or (isinstance(value, float) and value % 1):
         return value
-    text = str(value)
+    text = f"{value:.0f}" if isinstance(value, float) else str(value)
     masked = _mask_again(text) if len(text) <= _SHORT else mask(text)
     if masked == HIDDEN != text:
         raise Withheld

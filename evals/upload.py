@@ -249,6 +249,7 @@ class Uploader:
             scores=result["scores"],
             comments=masker.comments(example.case, result),
             start=start,
+            seconds=result["seconds"],
         )
 
     def _end(

@@ -13,7 +13,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tandem.errors import SettingsError
-from tandem.evals.evaluators import accounting, extraction, faq, labels, numbers, text, tool_calls
+from tandem.evals.evaluators import (
+    accounting,
+    extraction,
+    faq,
+    judge,
+    labels,
+    numbers,
+    text,
+    tool_calls,
+)
 from tandem.evals.evaluators.base import Evaluator, Scores, scores_of
 
 __all__ = ["KNOWN", "SUMMARY", "Evaluator", "Scores", "make", "scores_of"]
@@ -34,6 +43,7 @@ KNOWN: Final[dict[str, Callable[..., Evaluator]]] = {
     "no_leak": accounting.NoLeak,
     "seconds": accounting.Seconds,
     "cost": accounting.Cost,
+    "judge": judge.Judge,
 }
 """Evaluators of a row, by the name that suites use."""
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tandem.cli.upload import upload as send
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def command(
         Path | None, typer.Option(help="Folder of results; else .tandem/evals/SUITE.")
     ] = None,
     fresh: Annotated[bool, typer.Option(help="Drop an earlier run's results.")] = False,
+    upload: Annotated[
+        bool, typer.Option("--upload", help="Send the results to LangSmith, masked.")
+    ] = False,
 ) -> None:
     """Evaluate SUITE under each policy. Stopped half-way, the same command goes on.
 
@@ -50,10 +54,13 @@ def command(
     """
     from tandem.evals import gate
     from tandem.evals.evaluation import Evaluator, Plan
+    from tandem.evals.langsmith_client import connect
     from tandem.evals.targets import POLICIES
 
     settings: Settings = ctx.obj
     baseline = gate.read_baseline(against) if against else None
+    # Before the run, so that a missing key costs no hours.
+    client = connect() if upload else None
     plan = Plan(suite, tuple(policy or POLICIES), n, data, fresh)
     folder = out or settings.path(".tandem/evals") / Path(suite).stem
     evaluator = Evaluator(settings, plan, folder)
@@ -66,7 +73,11 @@ def command(
     with _Bar(console, evaluator.total) as bar:
         evaluation = evaluator.run(bar.add, bar.add)
     show(evaluation.summary, console)
+    for notice in evaluation.summary["notices"][len(evaluator.loaded.notices) :]:
+        console.print(f"note: {notice}", soft_wrap=True)
     console.print(f"Results and summary: {evaluation.folder}", soft_wrap=True)
+    if client is not None:
+        send(client, evaluation, evaluator.loaded, settings, console)
     if save_baseline:
         gate.merge(save_baseline, evaluation.summary)
     if baseline is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tandem.evals.pytest_suite import configure
 from tandem.models import catalog, files
 from tandem.models.embedded import EmbeddedServers
 from tandem.settings import Settings
@@ -22,6 +23,10 @@ def missing_models() -> tuple[str, ...]:
     settings = Settings()
     states = {name: files.state_of(catalog.get(name), settings) for name in files.needed(settings)}
     return tuple(name for name, state in states.items() if state in ("missing", "wrong size"))
+
+
+def pytest_configure() -> None:
+    configure()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -42,7 +42,7 @@ class RuleTier:
         self.bound.append(call)
         return call
 
-    def price(self, usage: Usage) -> float:
+    def price(self, usage: Usage, seconds: float = 0.0) -> float:
         return 0.001 * (usage["input_tokens"] + usage["output_tokens"])
 
     @property

@@ -104,6 +104,15 @@ def test_a_clean_row_is_shown_as_it_is() -> None:
     assert MASKER.outputs(one, done)["output"] == done["output"]
 
 
+def test_measured_figures_stay_numbers_and_identifiers_do_not() -> None:
+    card = CARD.replace(" ", "")
+    one = case(1)
+    done = result("tandem", one, seconds=float(f"0.{card}"), output=[int(card), float(card)])
+    said = MASKER.outputs(one, done)
+    assert said["seconds"] == float(f"0.{card}")
+    assert all(str(one).startswith("[") for one in said["output"])
+
+
 @pytest.mark.parametrize("sensitivity", ["personal", "secret"])
 def test_a_declaration_beyond_what_was_found_withholds(sensitivity: str) -> None:
     one = case(1)
