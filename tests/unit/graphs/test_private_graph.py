@@ -1,4 +1,4 @@
-"""Sensitive runs of the bare graph: not traced, not kept in clear. What leaves goes to a recorder."""
+"""Sensitive runs of the bare graph: not traced, not kept in clear; a recorder holds what left."""
 
 from __future__ import annotations
 
