@@ -1,0 +1,267 @@
+"""What the policy makes of the graph's ways: budgets, deadlines, refusals, second tries."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tandem.errors import BudgetSpent, DeadlineExceeded, EgressBlocked, PolicyRefused
+from tandem.graphs.hybrid import build
+from tandem.models.tier import Token
+from tandem.nodes.draft import Draft
+from tandem.nodes.state import Context
+from tandem.nodes.task import Prepared
+from tandem.records import Answer, Profile, Request
+from tandem.routing.policy import DEGRADED
+from tests.unit.fakes import completion
+from tests.unit.ledger.rows import attempt
+from tests.unit.services import FakeServices
+
+SENTIMENT = {"text": "A fine film.", "task": "sentiment", "labels": ["positive", "negative"]}
+SURE = completion("positive", logprob=-0.01)
+_READ = {"positive": math.log(0.6), "negative": math.log(0.4)}
+UNSURE = completion("positive", tokens=(Token("positive", math.log(0.6), _READ),))
+WRONG = completion("sideways")
+SECRET = {**SENTIMENT, "sensitivity": "secret"}
+SOON = {**SENTIMENT, "deadline_ms": 2000}
+BLOCKED = EgressBlocked("Nothing was sent.", "Use a private model.")
+
+
+def ask(services: FakeServices, request: dict[str, Any], context: Context | None = None) -> Answer:
+    answer: Answer = (
+        build(services).compile().invoke({"request": request}, context=context)["answer"]
+    )
+    return answer
+
+
+def said(answer: Answer, words: str) -> bool:
+    return any(words in reason for reason in answer["reasons"])
+
+
+def spend(services: FakeServices, tenant: str, cost: float) -> None:
+    services.ledger.start("earlier", {"text": "", "tenant": tenant})
+    services.ledger.add_attempt("earlier", attempt(cost=cost))
+
+
+def measure(services: FakeServices, tier: str, seconds: float) -> None:
+    for number in range(20):
+        run = f"{tier}{number}"
+        services.ledger.start(run, {"text": "", "task": "sentiment"})
+        services.ledger.add_attempt(run, attempt(tier=tier, seconds=seconds))
+
+
+def test_a_spent_budget_leaves_the_slm(tmp_path: Path) -> None:
+    policy = {"budgets": {"tenants": {"bank": 1.0}}}
+    services = FakeServices(tmp_path, slm=[WRONG] * 2, llm=[SURE], policy=policy)
+    spend(services, "bank", 1.5)
+    answer = ask(services, {**SENTIMENT, "tenant": "bank"})
+    assert (answer["status"], answer["error"]) == ("needs_review", None)
+    assert services.fakes["llm"].prompts == []
+    assert said(answer, "today's budget of tenant 'bank' is spent: 1.5000 of 1.0000 USD")
+
+
+def test_another_tenants_budget_is_no_concern(tmp_path: Path) -> None:
+    policy = {"budgets": {"tenants": {"bank": 1.0}}}
+    services = FakeServices(tmp_path, slm=[WRONG], llm=[SURE], policy=policy)
+    spend(services, "bank", 1.5)
+    assert ask(services, {**SENTIMENT, "tenant": "shop"})["tier"] == "llm"
+
+
+def test_a_spent_budget_may_refuse_before_any_model_is_asked(tmp_path: Path) -> None:
+    policy = {"budgets": {"per_day": 1.0, "when_spent": "refuse"}}
+    services = FakeServices(tmp_path, policy=policy)
+    spend(services, "bank", 1.0)
+    answer = ask(services, {"text": "What is this?"})
+    assert (answer["status"], answer["attempts"]) == ("failed", [])
+    assert answer["error"] is not None
+    assert answer["error"]["code"] == BudgetSpent.code
+    run = services.ledger.run(answer["run_id"])
+    assert run is not None
+    assert (run["status"], run["error_code"]) == ("failed", BudgetSpent.code)
+
+
+def test_what_an_agent_delegates_is_not_refused_half_way(tmp_path: Path) -> None:
+    policy = {"budgets": {"per_day": 1.0, "when_spent": "refuse"}}
+    services = FakeServices(tmp_path, slm=[SURE], policy=policy)
+    spend(services, "", 1.0)
+    answer = ask(services, SENTIMENT, Context(parent_run_id="earlier"))
+    assert (answer["status"], answer["tier"]) == ("accepted", "slm")
+
+
+def test_a_budget_that_is_spent_meanwhile_stops_the_escalation(tmp_path: Path) -> None:
+    policy = {"budgets": {"per_day": 0.0000005, "refresh_s": 0.0}}
+    services = FakeServices(tmp_path, slm=[WRONG] * 2, llm=[SURE], policy=policy)
+    answer = ask(services, SENTIMENT)
+    assert answer["status"] == "needs_review"
+    assert said(answer, "of all tenants is spent")
+
+
+def test_a_rule_refuses_in_its_own_words(tmp_path: Path) -> None:
+    rules = [{"name": "short", "when": {"text_chars": {"above": 5}}, "refuse": "Be brief."}]
+    services = FakeServices(tmp_path, policy={"rules": rules})
+    answer = ask(services, SENTIMENT)
+    assert answer["error"] is not None
+    assert answer["error"]["code"] == PolicyRefused.code
+    assert "'short' refuses this request: Be brief." in answer["error"]["what"]
+    assert answer["profile"] is not None
+    assert said(answer, "declared by the caller")
+
+
+def test_a_rule_starts_on_the_llm(tmp_path: Path) -> None:
+    rules = [{"name": "r", "when": {"task": "sentiment"}, "first_tier": "llm"}]
+    services = FakeServices(tmp_path, llm=[SURE], policy={"rules": rules})
+    answer = ask(services, SENTIMENT)
+    assert (answer["tier"], answer["all_llm_estimated"]) == ("llm", False)
+    assert said(answer, "rule 'r' matches")
+
+
+def test_a_private_rule_keeps_the_run_private(tmp_path: Path) -> None:
+    rules = [{"name": "r", "when": {"tenant": "legal"}, "private_only": True}]
+    services = FakeServices(tmp_path, slm=[WRONG] * 2, llm=[SURE], policy={"rules": rules})
+    answer = ask(services, {**SENTIMENT, "tenant": "legal"})
+    assert answer["status"] == "needs_review"
+    assert services.fakes["llm"].prompts == []
+
+
+def test_an_escalation_that_cannot_end_in_time_is_not_begun(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, slm=[UNSURE], llm=[SURE])
+    measure(services, "llm", 9.0)
+    answer = ask(services, SOON)
+    assert (answer["status"], answer["error"]) == ("unverified", None)
+    assert answer["output"]["label"] == "positive"
+    assert services.fakes["llm"].prompts == []
+    assert said(answer, "an escalation takes 9.00 s (p95 of 20)")
+    assert said(answer, "margin")
+
+
+def test_an_unverified_answer_can_be_refused_by_the_request(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, slm=[UNSURE])
+    measure(services, "llm", 9.0)
+    answer = ask(services, {**SOON, "on_late": "error"})
+    assert (answer["status"], answer["output"]) == ("failed", None)
+    assert answer["draft"]["label"] == "positive"
+    assert answer["error"] is not None
+    assert answer["error"]["code"] == DeadlineExceeded.code
+
+
+def test_what_fails_a_hard_gate_is_not_served_however_late_it_is(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, slm=[WRONG])
+    measure(services, "llm", 9.0)
+    answer = ask(services, SOON)
+    assert (answer["status"], answer["output"]) == ("needs_review", None)
+
+
+def test_an_escalation_that_the_deadline_cut_leaves_the_unsure_answer(tmp_path: Path) -> None:
+    late = DeadlineExceeded("The time allowed ran out.", "Allow more time.")
+    for on_late, status in (("unverified", "unverified"), ("error", "failed")):
+        services = FakeServices(tmp_path, slm=[UNSURE], llm=[late])
+        assert ask(services, {**SOON, "on_late": on_late})["status"] == status
+
+
+def test_where_nothing_is_measured_the_escalation_is_tried(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, slm=[UNSURE], llm=[SURE])
+    assert ask(services, SOON)["tier"] == "llm"
+
+
+def test_a_deadline_starts_on_the_tier_that_is_in_time(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, llm=[SURE])
+    measure(services, "slm", 9.0)
+    measure(services, "llm", 0.1)
+    answer = ask(services, SOON)
+    assert answer["tier"] == "llm"
+    assert said(answer, "the SLM takes 9.00 s (p95 of 20)")
+    waiting = FakeServices(tmp_path, slm=[SURE])
+    assert ask(waiting, {**SOON, "latency": "async"})["tier"] == "slm"
+
+
+def test_a_second_try_turns_the_labels_round_and_counts_both_readings(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, slm=[UNSURE, SURE])
+    answer = ask(services, SECRET)
+    assert [each["tier"] for each in answer["attempts"]] == ["slm", "slm"]
+    first, second = services.fakes["slm"].prompts
+    assert list(second.choices or []) == list(first.choices or [])[::-1]
+    readings = [each["output"]["probabilities"]["positive"] for each in answer["attempts"]]
+    assert readings[0] < readings[1] < 0.99
+
+
+def test_a_second_try_that_passes_is_accepted(tmp_path: Path) -> None:
+    answer = ask(FakeServices(tmp_path, slm=[WRONG, SURE]), SECRET)
+    assert (answer["status"], answer["tier"]) == ("accepted", "slm")
+    assert [verdict["accepted"] for verdict in answer["verdicts"]] == [False, True]
+
+
+def test_other_tasks_try_again_at_a_temperature(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, slm=["Dear [name], we meet.", "Dear all, we meet."])
+    request = {"text": "Write that we meet.", "task": "draft", "sensitivity": "secret"}
+    answer = ask(services, request)
+    assert answer["status"] == "accepted"
+    assert [prompt.temperature for prompt in services.fakes["slm"].prompts] == [0.0, 0.3]
+
+
+@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (3, 4)])
+def test_second_tries_are_as_many_as_the_policy_says(
+    tmp_path: Path, retries: int, attempts: int
+) -> None:
+    services = FakeServices(tmp_path, slm=[WRONG] * 4, policy={"slm_retries": retries})
+    answer = ask(services, SECRET)
+    assert answer["status"] == "needs_review"
+    assert len(answer["attempts"]) == len(answer["verdicts"]) == attempts
+    run = services.ledger.run(answer["run_id"])
+    assert run is not None
+    assert [each["accepted"] for each in run["attempts"]] == [False] * attempts
+
+
+def test_what_the_guard_holds_back_at_the_last_moment_is_tried_again_here(tmp_path: Path) -> None:
+    answer = ask(FakeServices(tmp_path, slm=[WRONG, SURE], llm=[BLOCKED]), SENTIMENT)
+    assert (answer["status"], answer["tier"]) == ("accepted", "slm")
+    assert [each["tier"] for each in answer["attempts"]] == ["slm", "llm", "slm"]
+
+
+def test_a_task_of_the_llm_that_the_guard_holds_back_is_done_here_and_marked(
+    tmp_path: Path,
+) -> None:
+    work = "2 + 2 = 4\nAnswer: 4"
+    services = FakeServices(tmp_path, slm=[work], llm=[BLOCKED])
+    answer = ask(services, {"text": "What is 2 + 2?", "task": "reasoning"})
+    assert (answer["status"], answer["tier"]) == ("unverified", "slm")
+    assert DEGRADED in answer["reasons"]
+
+
+@dataclass(frozen=True)
+class Broken(Draft):
+    """A task with a fault."""
+
+    name: str = "broken"
+    node: str = "broken"
+
+    def prepare(self, request: Request, profile: Profile) -> Prepared:
+        raise ZeroDivisionError(request["text"])
+
+
+def test_a_fault_of_a_task_closes_the_run_and_is_raised(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path)
+    graph = build(services, [Broken()]).compile()
+    request: Any = {"request": {"text": "QUINCE", "task": "broken"}}
+    with pytest.raises(ZeroDivisionError):
+        graph.invoke(request, context=Context(run_id="r"))
+    run = services.ledger.run("r")
+    assert run is not None
+    assert (run["status"], run["cost"], run["error_code"]) == ("failed", 0.0, "error")
+    assert run["finished"] is not None
+    assert "ZeroDivisionError" in run["error_what"]
+    assert "QUINCE" not in run["error_what"]
+
+
+def test_the_time_that_the_llm_usually_takes_is_part_of_what_it_would_have_cost(
+    tmp_path: Path,
+) -> None:
+    services = FakeServices(tmp_path, slm=[SURE] * 2)
+    free = ask(services, SENTIMENT)["all_llm_cost"]
+    measure(services, "llm", 4.0)
+    services.speeds.refresh_s = 0.0
+    services.fakes["llm"].per_second = 0.5
+    assert ask(services, SENTIMENT)["all_llm_cost"] == pytest.approx(free + 2.0)
