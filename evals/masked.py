@@ -18,7 +18,7 @@ from tandem.errors import EgressBlocked
 from tandem.evals.case import Case
 from tandem.evals.result import Result
 from tandem.privacy.assess import assess
-from tandem.privacy.detectors import rank
+from tandem.privacy.detectors import Finding, highest, rank
 from tandem.privacy.egress import STATEMENTS, Guard
 from tandem.privacy.masking import HIDDEN, mask
 from tandem.records import Profile, Request
@@ -55,13 +55,13 @@ class RowMasker:
 
         Raises
         ------
-        Withheld: a text could not be checked, the caller declared the request more sensitive than
-            what was found in it, the guard refuses what is left; or, where the suite is not
-            published, a statement (of health, of money) stands in it, whose end is not known, or it
-            has documents that no run read and found harmless.
+        Withheld: a text could not be checked, the request is more sensitive than any text in it
+            (declared so, or only as a whole), the guard refuses what is left; or, where the suite
+            is not published, a statement (of health, of money) stands in it, whose end is not
+            known, or it has documents that no run read and found harmless.
         """
         request = case["request"]
-        self._check_declaration(request)
+        self._check_level(request)
         self._check_documents(case, results)
         documents = len(request.get("documents", [])) + len(case["files"])
         asked = {name: value for name, value in request.items() if name != "documents"}
@@ -102,12 +102,13 @@ class RowMasker:
         if not read or not set(read) <= set(self.guard.public_may_see):
             raise Withheld
 
-    def _check_declaration(self, request: Request) -> None:
-        declared = request.get("sensitivity", "none")
-        undeclared: Any = {name: value for name, value in request.items() if name != "sensitivity"}
-        found = assess(undeclared, lambda _: "").sensitivity
-        if declared not in self.guard.public_may_see and rank(declared) > rank(found):
-            raise Withheld  # what makes it sensitive is not known, so that it cannot be masked
+    def _check_level(self, request: Request) -> None:
+        """Withheld where the request is more sensitive than any text in it: by the caller's word,
+        or by what only shows where texts are put together. Then nobody knows what to mask."""
+        whole = assess(request, lambda _: "", scan=self.guard.scan).sensitivity
+        alone = highest(finding.sensitivity for finding in self._findings(request).values())
+        if whole not in self.guard.public_may_see and rank(whole) > rank(alone):
+            raise Withheld
 
     def _cleaned(self, row: Any, request: Request) -> Any:
         cleaned = _masked(row, self._known(request))
@@ -117,17 +118,21 @@ class RowMasker:
             raise Withheld from None
         return cleaned
 
-    def _known(self, request: Request) -> dict[str, str]:
-        """The sensitive texts of a request, each with its type; the longest first."""
+    def _findings(self, request: Request) -> dict[str, Finding]:
+        """What stands in the request's texts, by its text."""
         try:
-            found = {
-                text[finding.start : finding.end]: finding.type
+            return {
+                text[finding.start : finding.end]: finding
                 for text in _texts(request)
                 for finding in self.guard.scan(text)
             }
         # Whatever goes wrong in a detector, an unchecked row stays here.
         except Exception:
             raise Withheld from None
+
+    def _known(self, request: Request) -> dict[str, str]:
+        """The sensitive texts of a request, each with its type; the longest first."""
+        found = {text: finding.type for text, finding in self._findings(request).items()}
         if not self.public and STATEMENTS & set(found.values()):
             raise Withheld  # where a statement ends is not known
         long_enough = (text for text in found if len(_compact(text)) >= _SHORTEST)

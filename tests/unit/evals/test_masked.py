@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.evals.masked import RowMasker, Withheld, shown
+from tandem.privacy.assess import assess
 from tandem.privacy.detectors import Finding, scan
 from tandem.privacy.egress import Guard
 from tests.langsmith_recorder import recorder
@@ -117,6 +118,14 @@ def test_measured_figures_stay_numbers_and_identifiers_do_not() -> None:
 def test_a_declaration_beyond_what_was_found_withholds(sensitivity: str) -> None:
     one = case(1)
     one["request"]["sensitivity"] = sensitivity  # type: ignore[typeddict-item]
+    with pytest.raises(Withheld):
+        MASKER.inputs(one, [])
+
+
+def test_what_only_shows_across_texts_withholds() -> None:
+    one = case(1, "1111 1111")
+    one["request"]["messages"] = [{"role": "user", "content": "4111 1111"}]
+    assert assess(one["request"]).sensitivity == "personal"
     with pytest.raises(Withheld):
         MASKER.inputs(one, [])
 
