@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ from tandem.evals.memory import UPLOADS, Memory
 from tandem.evals.suite import Suite
 from tests.langsmith_recorder import Fault, Langsmith, recorder
 from tests.unit.evals.cases import case
-from tests.unit.evals.uploads import SUITE, result, uploader
+from tests.unit.evals.uploads import CALM, HASTY, result, uploader
 
-CASES = [case(number, f"Film {number}.") for number in range(6)]
+CASES = [case(number, f"Film {number}.") for number in range(4)]
 RESULTS = [result("slm_only", one, "negative") for one in CASES[:2]]
 RESULTS += [result("slm_only", one) for one in CASES[2:]]
 RESULTS += [result("tandem", one) for one in CASES]
@@ -49,8 +50,8 @@ def test_a_dataset_and_an_experiment_a_policy(tmp_path: Path, langsmith: Langsmi
     made = uploader(tmp_path, CASES, RESULTS).upload()
     arrived(langsmith)
     assert langsmith.twice == []
-    assert (made.examples, made.withheld) == (6, 0)
-    assert [(one.policy, one.sent) for one in made.experiments] == [("slm_only", 6), ("tandem", 6)]
+    assert (made.examples, made.withheld) == (4, 0)
+    assert [(one.policy, one.sent) for one in made.experiments] == [("slm_only", 4), ("tandem", 4)]
     dataset = next(iter(langsmith.datasets.values()))
     assert dataset["name"] == made.dataset
     for experiment in langsmith.experiments.values():
@@ -59,9 +60,9 @@ def test_a_dataset_and_an_experiment_a_policy(tmp_path: Path, langsmith: Langsmi
         assert experiment["reference_dataset_id"] == dataset["id"]
         assert experiment["end_time"]
         metadata = experiment["extra"]["metadata"]
-        assert (metadata["policy"], metadata["n"]) == (policy, 6)
+        assert (metadata["policy"], metadata["n"]) == (policy, 4)
         assert metadata["settings"]["fingerprint"] == "0123456789ab"
-        assert metadata["figures"][0]["quality"]["n"] == 6
+        assert metadata["figures"][0]["quality"]["n"] == 4
 
 
 def test_runs_scores_and_intervals(tmp_path: Path, langsmith: Langsmith) -> None:
@@ -85,20 +86,20 @@ def test_runs_scores_and_intervals(tmp_path: Path, langsmith: Langsmith) -> None
         if row["session_id"] == slm and not row.get("run_id")
     }
     assert set(own) == {"quality", "served_precision", "macro_f1"}
-    assert own["quality"]["score"] == pytest.approx(0.6667)
+    assert own["quality"]["score"] == pytest.approx(0.5)
     assert "95 % interval" in own["quality"]["comment"]
-    assert "n = 6" in own["quality"]["comment"]
+    assert "n = 4" in own["quality"]["comment"]
 
 
 def test_a_second_upload_sends_no_row(tmp_path: Path, langsmith: Langsmith) -> None:
     uploader(tmp_path, CASES, RESULTS).upload()
     before = len(langsmith.requests("POST|PATCH"))
     again = uploader(tmp_path, CASES, RESULTS).upload()
-    assert [(one.sent, one.before) for one in again.experiments] == [(0, 6), (0, 6)]
+    assert [(one.sent, one.before) for one in again.experiments] == [(0, 4), (0, 4)]
     assert len(langsmith.requests("POST|PATCH")) == before
 
 
-@pytest.mark.parametrize("damage", ["", "[]", '{"x": 1}', '{"x": {}}', "{"])
+@pytest.mark.parametrize("damage", ["[]", '{"x": {}}', "{"])
 def test_without_its_memory_the_same_ids_are_sent(
     tmp_path: Path, langsmith: Langsmith, damage: str
 ) -> None:
@@ -134,11 +135,11 @@ def test_unfinished_rows_follow_later(tmp_path: Path, langsmith: Langsmith) -> N
     down: Any = {"code": "model_unavailable", "what": "No model.", "remedy": ""}
     part = [*RESULTS[:-1], {**RESULTS[-1], "error": down}]
     made = uploader(tmp_path, CASES, part).upload()  # type: ignore[arg-type]
-    assert [(one.sent, one.unfinished) for one in made.experiments] == [(6, 0), (5, 1)]
+    assert [(one.sent, one.unfinished) for one in made.experiments] == [(4, 0), (3, 1)]
     ended = [one for one in langsmith.experiments.values() if one.get("end_time")]
     assert len(ended) == 1
     made = uploader(tmp_path, CASES, RESULTS).upload()
-    assert [(one.sent, one.before) for one in made.experiments] == [(0, 6), (1, 5)]
+    assert [(one.sent, one.before) for one in made.experiments] == [(0, 4), (1, 3)]
     arrived(langsmith)
     assert langsmith.twice == []
 
@@ -170,8 +171,9 @@ def test_what_goes_wrong_is_told_and_the_next_run_completes(
     tmp_path: Path, langsmith: Langsmith, fault: Fault, what: str, remedy: str
 ) -> None:
     langsmith.faults.append(fault)
+    patience = HASTY if fault.hang else CALM
     with pytest.raises(UploadError) as told:
-        uploader(tmp_path, CASES, RESULTS).upload()
+        uploader(tmp_path, CASES, RESULTS, patience=patience).upload()
     assert what in told.value.what
     assert "kept" in told.value.what
     assert remedy in told.value.remedy
@@ -196,7 +198,7 @@ def test_without_a_key_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None
         connect()
 
 
-@pytest.mark.parametrize("status", [429, 500, 502])
+@pytest.mark.parametrize("status", [429, 502])
 def test_a_passing_fault_is_ridden_out(tmp_path: Path, langsmith: Langsmith, status: int) -> None:
     langsmith.faults.append(Fault("POST /runs", status, times=2))
     uploader(tmp_path, CASES, RESULTS).upload()
@@ -205,33 +207,38 @@ def test_a_passing_fault_is_ridden_out(tmp_path: Path, langsmith: Langsmith, sta
 
 
 def test_retry_after_is_kept_to_and_cut_short(tmp_path: Path, langsmith: Langsmith) -> None:
-    import time
-
     langsmith.faults.append(Fault("POST /runs", 429, 1, headers=(("Retry-After", "3600"),)))
     started = time.perf_counter()
     uploader(tmp_path, CASES, RESULTS).upload()
-    assert 1.0 <= time.perf_counter() - started < 10  # HASTY waits a second at most
+    assert 1.0 <= time.perf_counter() - started < 10  # CALM waits a second at most
     arrived(langsmith)
 
 
 @pytest.mark.parametrize(
-    "path", ["POST /datasets", "POST /examples", "POST /sessions", "POST /runs", "POST /feedback"]
+    ("path", "hang"),
+    [
+        ("POST /datasets", False),
+        ("POST /examples", False),
+        ("POST /sessions", False),
+        ("POST /runs", False),
+        ("POST /runs", True),
+        ("POST /feedback", False),
+    ],
 )
-@pytest.mark.parametrize("hang", [False, True])
 def test_an_answer_that_is_lost_counts_nothing_twice(
     tmp_path: Path, langsmith: Langsmith, path: str, hang: bool
 ) -> None:
     """The service did it, the client does not know: sent again, under the same id."""
     langsmith.faults.append(Fault(path, 500, times=9, after=True, hang=hang))
     with pytest.raises(UploadError):
-        uploader(tmp_path, CASES, RESULTS).upload()
+        uploader(tmp_path, CASES, RESULTS, patience=HASTY if hang else CALM).upload()
     langsmith.faults.clear()
     uploader(tmp_path, CASES, RESULTS).upload()
     arrived(langsmith)
 
 
 @given(stop=st.integers(0, RUNS))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_a_stop_between_any_two_batches(
     tmp_path_factory: pytest.TempPathFactory, stop: int
 ) -> None:
@@ -291,4 +298,3 @@ def test_memory_is_kept_by_experiment(tmp_path: Path) -> None:
     assert Memory(tmp_path, "a").ended
     assert Memory(tmp_path, "b").rows == {"r2"}
     assert json.loads((tmp_path / UPLOADS).read_text(encoding="utf-8"))["b"]["ended"] is False
-    assert SUITE.name == "films"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ SUITE = Suite(
     primary="label_match",
     evaluators={"label_match": {}},
 )
-HASTY = Patience(timeout_s=0.3, retries=2, backoff_s=0.01, longest_wait_s=1)
+CALM = Patience(timeout_s=10, retries=2, backoff_s=0.01, longest_wait_s=1)
+HASTY = replace(CALM, timeout_s=0.2)
 
 
 def result(policy: str, case: Case, label: str = "positive", **fields: Any) -> Result:
@@ -67,7 +69,7 @@ def uploader(
     cases: Sequence[Case],
     results: Sequence[Result],
     suite: Suite = SUITE,
-    patience: Patience = HASTY,
+    patience: Patience = CALM,
 ) -> Uploader:
     """An Uploader to where the environment says."""
     return Uploader(
