@@ -1,4 +1,4 @@
-"""What tenants spent today: one sum over the ledger, kept for some seconds."""
+"""What tenants spent today, read from the ledger and kept for some seconds."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
+from tandem.ledger.days import day_of
 from tandem.ledger.store import Ledger
-from tandem.ledger.tables import attempts, runs
-
-_DAY_S = 86_400
+from tandem.ledger.tables import spend
 
 
 @dataclass
 class Spend:
     """Today's costs by tenant, in the ledger's currency; a day is a UTC day.
 
-    A run's costs count from the moment its attempts end, failed and unfinished runs included. What
-    requests that are under way will cost is not known, so a budget can be passed by as much as
-    was begun in the last `refresh_s`, by any process, before it was seen to be spent.
+    Costs count from the moment that an attempt ends, whatever became of its run. What is under way
+    is not known, so a budget can be passed: by all that was begun, by any process, before the
+    attempt that spent it had ended, and in the `refresh_s` after that.
     """
 
     ledger: Ledger
@@ -36,20 +35,13 @@ class Spend:
         with self._lock:
             now = self.clock()
             fresh = 0 <= now - self._read_at < self.refresh_s
-            if not fresh or _midnight(now) > self._read_at:
-                self._kept, self._read_at = self._read(_midnight(now)), now
+            if not fresh or day_of(now) > day_of(self._read_at):
+                self._kept, self._read_at = self._read(day_of(now)), now
             return self._kept
 
-    def _read(self, since: float) -> Mapping[str, float]:
-        query = (
-            select(runs.c.tenant, func.sum(attempts.c.cost))
-            .join_from(runs, attempts, attempts.c.run_id == runs.c.id)
-            .where(runs.c.started >= since, runs.c.currency == self.ledger.currency)
-            .group_by(runs.c.tenant)
+    def _read(self, day: int) -> Mapping[str, float]:
+        query = select(spend.c.tenant, spend.c.cost).where(
+            spend.c.day == day, spend.c.currency == self.ledger.currency
         )
         with self.ledger.reading() as connection:
             return {tenant: float(cost) for tenant, cost in connection.execute(query)}
-
-
-def _midnight(now: float) -> float:
-    return now - now % _DAY_S

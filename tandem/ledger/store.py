@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
@@ -29,6 +29,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem.errors import LedgerError, TandemError
 from tandem.ledger import connection as database
+from tandem.ledger.days import add_spend
 from tandem.ledger.tables import attempts, feedback, runs
 from tandem.privacy.masking import mask
 from tandem.records import Answer, Attempt, Decision, ErrorInfo, Profile, Request, Verdict
@@ -154,7 +155,12 @@ class Ledger:
         }
         if self._texts != "none" and self._keeps_texts_of(run_id):
             row["output"] = attempt["output"]
-        self._insert(attempts, row, _INSERT_ATTEMPT)
+        self._insert(
+            attempts,
+            row,
+            _INSERT_ATTEMPT,
+            also=lambda connection: add_spend(connection, run_id, self.currency, attempt["cost"]),
+        )
 
     def add_verdict(self, run_id: str, verdict: Verdict) -> None:
         """What the quality check said of an attempt that was written before."""
@@ -236,14 +242,22 @@ class Ledger:
         with database.errors(self._url, "written"), self._engine.begin() as connection:
             yield connection
 
-    def _insert(self, table: Table, row: dict[str, Any], statement: Insert) -> None:
-        """Write `row`, unless it stands there already."""
+    def _insert(
+        self,
+        table: Table,
+        row: dict[str, Any],
+        statement: Insert,
+        also: Callable[[Connection], None] | None = None,
+    ) -> None:
+        """Write `row`, unless it stands there already; with it, in one transaction, `also`."""
         try:
             with (
                 database.errors(self._url, "written", but=IntegrityError),
                 self._engine.begin() as connection,
             ):
                 connection.execute(statement, row)
+                if also:
+                    also(connection)
         except IntegrityError:
             key = [column == row[column.name] for column in table.primary_key.columns]
             with self.reading() as connection:

@@ -111,3 +111,15 @@ feedback: Final = Table(
 )
 """What people said of answers (since version 2). `value`, the right output, is kept only where the
 run's `request` is."""
+
+spend: Final = Table(
+    "tandem_spend",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("currency", String(16), primary_key=True),
+    Column("tenant", String(255), primary_key=True),
+    Column("cost", Float, nullable=False),
+)
+"""What was spent in a UTC day (days since 1970), by the time that attempts ended (since version 3).
+Written with each attempt, in one transaction: today's sum over the attempts themselves took 0.4 s
+where a day had 100,000 runs."""

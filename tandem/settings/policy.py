@@ -135,7 +135,7 @@ class Budgets(Section):
     """Each tenant that `tenants` does not name; requests without a tenant are one tenant."""
     tenants: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     when_spent: Literal["slm_only", "refuse"] = "slm_only"
-    refresh_s: float = Field(default=2.0, ge=0)
+    refresh_s: float = Field(default=1.0, ge=0)
     """How long a sum that was read from the ledger holds."""
 
     @property

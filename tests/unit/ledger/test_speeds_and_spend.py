@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from tandem.ledger.speeds import Speeds
 from tandem.ledger.spend import Spend
 from tandem.ledger.store import Ledger
-from tandem.ledger.tables import runs
+from tandem.ledger.tables import spend
 from tests.unit.ledger.rows import attempt
 
 OUT_OF_TIME = {"code": "deadline", "what": "The time ran out.", "remedy": ""}
@@ -76,27 +76,44 @@ def test_the_days_costs_are_summed_by_tenant_with_runs_that_are_under_way(ledger
     assert Spend(ledger, 0.0).today() == {"bank": 0.75, "": 0.125}
 
 
-def test_yesterday_and_other_currencies_do_not_count(ledger: Ledger) -> None:
+def test_yesterday_and_other_currencies_do_not_count(ledger: Ledger, tmp_path: Path) -> None:
     add(ledger, "old", cost=1.0)
-    add(ledger, "euros", cost=1.0)
-    add(ledger, "new", cost=2.0)
-    now = time.time()
     with ledger.writing() as connection:
-        yesterday = now - now % 86_400 - 1
-        connection.execute(update(runs).where(runs.c.id == "old").values(started=yesterday))
-        connection.execute(update(runs).where(runs.c.id == "euros").values(currency="EUR"))
-    assert Spend(ledger, 0.0, clock=lambda: now).today() == {"": 2.0}
+        connection.execute(update(spend).values(day=spend.c.day - 1))
+    euros = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}", currency="EUR")
+    add(euros, "euros", cost=1.0)
+    add(ledger, "new", cost=2.0)
+    assert Spend(ledger, 0.0).today() == {"": 2.0}
+    assert Spend(euros, 0.0).today() == {"": 1.0}
+
+
+def test_an_attempt_that_is_written_twice_is_paid_once(ledger: Ledger) -> None:
+    add(ledger, "a", cost=1.0)
+    ledger.add_attempt("a", attempt(cost=1.0))
+    ledger.add_attempt("a", attempt("free", cost=0.0))
+    assert Spend(ledger, 0.0).today() == {"": 1.0}
+
+
+def test_threads_that_pay_at_once_are_all_counted(ledger: Ledger) -> None:
+    ledger.start("a", {"text": "", "tenant": "bank"})
+    with ThreadPoolExecutor(8) as pool:
+        paid = [
+            pool.submit(ledger.add_attempt, "a", attempt(f"a{n}", cost=0.25)) for n in range(40)
+        ]
+    assert [each.result() for each in paid] == [None] * 40
+    assert Spend(ledger, 0.0).today() == {"bank": 10.0}
 
 
 def test_a_sum_is_kept_for_seconds_but_not_over_midnight(ledger: Ledger) -> None:
     midnight = 86_400 * 30_000.0
     now = [midnight - 1]
-    spend = Spend(ledger, 2.0, clock=lambda: now[0])
-    assert spend.today() == {}
-    add(ledger, "a", cost=1.0)
+    kept = Spend(ledger, 2.0, clock=lambda: now[0])
+    assert kept.today() == {}
     with ledger.writing() as connection:
-        connection.execute(update(runs).values(started=midnight + 0.1))
+        for day in (29_999, 30_000):
+            row = {"day": day, "currency": "USD", "tenant": "", "cost": float(day)}
+            connection.execute(insert(spend).values(**row))
     now[0] = midnight - 0.5
-    assert spend.today() == {}
+    assert kept.today() == {}
     now[0] = midnight + 0.5
-    assert spend.today() == {"": 1.0}
+    assert kept.today() == {"": 30_000.0}
