@@ -24,6 +24,12 @@ def command(
     file: Annotated[list[Path] | None, typer.Option(help="A document; may be repeated.")] = None,
     sensitivity: Annotated[str, typer.Option(help="Raise the sensitivity.")] = "",
     deadline_ms: Annotated[int | None, typer.Option(help="Answer within this time.")] = None,
+    latency: Annotated[str, typer.Option(help="realtime (with a deadline) or async.")] = "",
+    on_late: Annotated[
+        str, typer.Option(help="Where time is up: unverified (an unsure answer will do) or error.")
+    ] = "",
+    quality: Annotated[float | None, typer.Option(help="Asked share of right answers.")] = None,
+    tenant: Annotated[str, typer.Option(help="Whose request it is.")] = "",
     private_only: Annotated[bool, typer.Option(help="No public model may see it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
 ) -> None:
@@ -41,6 +47,10 @@ def command(
         "files": file or [],
         "sensitivity": sensitivity,
         "deadline_ms": deadline_ms,
+        "latency": latency,
+        "on_late": on_late,
+        "quality": quality,
+        "tenant": tenant,
     }
     fields: dict[str, Any] = {key: value for key, value in given.items() if value not in ("", [])}
     fields = {key: value for key, value in fields.items() if value is not None}
