@@ -82,7 +82,7 @@ class Limits(Section):
     tool_seconds: float = Field(default=120.0, gt=0)
     tool_chars: int = Field(default=20_000, ge=100)
     recursion: int = Field(default=25, ge=15, le=1000)
-    """The longest way, an agent of six steps that is escalated, takes 13 steps of the graph."""
+    """The longest way, an agent of six steps whose escalation the guard stops, takes 15 steps."""
     idle_minutes: float = Field(default=15.0, gt=0)
     """An embedded server that nobody used for so long ends."""
     start_s: float = Field(default=120.0, gt=0)
