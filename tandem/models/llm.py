@@ -28,7 +28,7 @@ def openai_client(
 
     base = (url or OPENAI_URL).rstrip("/")
     base = base if base.endswith("/v1") else f"{base}/v1"
-    http = http_client(base)
+    http = http_client(base, dialect)
     chat = ChatOpenAI(
         base_url=base,
         api_key=SecretStr(api_key or "none"),  # the SDK refuses an empty key

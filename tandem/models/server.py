@@ -23,6 +23,9 @@ from filelock import Timeout
 from tandem.models.registry import Record, Registry, began
 
 PROMPT_CACHE_MIB: Final = 512
+HTTP_THREADS: Final = 128
+"""Connections served at a time. llama.cpp's own choice is four more than slots; a connection holds
+its thread until it was idle for 5 s, so that further callers starved behind idle or busy ones."""
 _WARNINGS: Final = 2
 _POLL_S: Final = 2.0
 
@@ -74,6 +77,7 @@ def serve(record: Record) -> Any:
     # Keeps the fixed parts of prompts while tasks take turns in a slot. It must be 0 where an
     # adapter is loaded: it mixes adapters up.
     params.cache_ram_mib = PROMPT_CACHE_MIB
+    params.n_threads_http = HTTP_THREADS
     params.endpoint_metrics = True
     params.endpoint_slots = False
     params.ui = False

@@ -63,7 +63,7 @@ def hugging_face_client(
     """A client over ChatHuggingFace for the endpoint `url` (with or without /v1)."""
     from langchain_huggingface import ChatHuggingFace, HuggingFaceEndpoint
 
-    http = http_client(url)
+    http = http_client(url, dialect)
     # No token here: HuggingFaceEndpoint would build its own client with it.
     endpoint = HuggingFaceEndpoint(endpoint_url=url, task="conversational")  # type: ignore[call-arg]
     endpoint.client = HubWire(http, url, api_key, model or "default")

@@ -25,6 +25,7 @@ from typing import Any, Final, Literal
 import httpx
 
 from tandem.models.cancel import cancelled, on_cancel
+from tandem.settings import Dialect
 
 FailureKind = Literal[
     "unreachable",
@@ -43,7 +44,7 @@ is too small; refused: any other status; broken: the answer stopped half-way; do
 not start; open: the circuit breaker lets nothing through."""
 _ERROR_BODY_BYTES: Final = 4096
 _KEEP_ALIVE_S: Final = 4.0
-"""Below llama.cpp's 5 s, so that a request never meets a connection that is being closed."""
+"""Below many servers' 5 s, so that a request never meets a connection that is being closed."""
 _END_MARK: Final = b"data: [DONE]"
 _TAIL_BYTES: Final = 64
 _DRAIN_S: Final = 0.25
@@ -211,16 +212,23 @@ class _AnswerStream(httpx.SyncByteStream):
         timer.cancel()
 
 
-def http_client(url: str) -> httpx.Client:
+def http_client(url: str, dialect: Dialect) -> httpx.Client:
     """An HTTP client with its own pool for `url`; it follows no redirect, so that a prompt never
-    goes where nobody sent it, and reaches loopback past any proxy."""
+    goes where nobody sent it, and reaches loopback past any proxy.
+
+    llama.cpp closes each connection after a streamed answer without saying so; who sends the next
+    request before that is seen loses it. So its connections are used once.
+    """
     parsed = httpx.URL(url)
     loopback = parsed.host in ("127.0.0.1", "localhost", "::1")
     inner = httpx.HTTPTransport(
         verify=parsed.scheme == "https",
         trust_env=not loopback,
         proxy=None if loopback else _proxy(parsed),
-        limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
+        limits=httpx.Limits(
+            max_keepalive_connections=0 if dialect == "llamacpp" else None,
+            keepalive_expiry=_KEEP_ALIVE_S,
+        ),
     )
     return httpx.Client(transport=DeadlineTransport(inner), follow_redirects=False)
 

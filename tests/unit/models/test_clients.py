@@ -127,12 +127,15 @@ def test_usage_is_counted_where_the_server_tells_none(connect: Connect) -> None:
     assert 5 < usage["input_tokens"] < 20
 
 
-def test_one_connection_serves_all_calls(connect: Connect) -> None:
+@pytest.mark.parametrize(("dialect", "connections"), [("tgi", 1), ("vllm", 1), ("llamacpp", 3)])
+def test_one_connection_serves_all_calls_but_of_llama_cpp(
+    connect: Connect, dialect: str, connections: int
+) -> None:
     with serve(answer("a")) as server:
-        client = connect(server.url)
+        client = connect(server.url, dialect)
         for _ in range(3):
             client.stream(prompt(), soon())
-    assert len(server.ports) == 1
+    assert len(server.ports) == connections
 
 
 def test_a_choice_comes_bare_from_the_openai_dialect(connect: Connect) -> None:

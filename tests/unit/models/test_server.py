@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tandem.models import threads
 from tandem.models.registry import Record, Registry, began
-from tandem.models.server import Activity, Orders, watch
+from tandem.models.server import Activity, Orders, serve, watch
 from tandem.models.threads import cores, threads_for
-from tandem.settings import Model, Settings, TaskSettings, Tiers, TierSettings
+from tandem.settings import Limits, Model, Settings, TaskSettings, Tiers, TierSettings
 
 RECORD = Record(os.getpid(), began(os.getpid()), 1, "key", "tiny", "tiny.gguf", 512, 1, 1)
 
@@ -28,6 +28,15 @@ def metrics(done: int = 0, processing: int = 0, deferred: int = 0) -> str:
         f"llamacpp:requests_deferred {deferred}\n"
         "llamacpp:n_busy_slots_per_decode 1\n"
     )
+
+
+def test_more_callers_are_connected_than_two_processes_make(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("xllamacpp.Server", lambda params: params)
+    params = serve(RECORD)
+    assert params.n_threads_http > 2 * Limits().concurrency
+    assert (params.n_parallel, params.n_ctx) == (RECORD.slots, RECORD.context)
 
 
 class Clock:
