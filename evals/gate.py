@@ -1,14 +1,14 @@
 """The regression gate: quality that falls below the baseline's interval fails.
 
-A baseline holds `{suite: {policy: {"mean", "low", "high", "n"}}}`. It is made of a summary.
+A baseline holds `{run: {suite: {policy: {"mean", "low", "high", "n"}}}}`. It is made of a summary;
+`run` is the suite that was asked for, since a mixture holds other rows of a suite than the suite.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -26,8 +26,12 @@ class Figures(TypedDict):
     n: int
 
 
-Baseline = dict[str, dict[str, Figures]]
+Qualities = dict[str, dict[str, Figures]]
+"""By suite and policy."""
+Baseline = dict[str, Qualities]
+"""By run."""
 _BASELINE: TypeAdapter[Baseline] = TypeAdapter(Baseline)
+_NOTHING: Final[Spread] = {"mean": None, "low": None, "high": None, "n": 0}
 
 
 class Check(NamedTuple):
@@ -40,14 +44,14 @@ class Check(NamedTuple):
 
     @property
     def fell(self) -> bool:
-        """Whether quality fell below the baseline's interval."""
+        """Whether quality fell below the baseline's interval, or its rows were not run at all."""
         mean = self.now["mean"]
         return self.baseline is not None and (mean is None or mean < self.baseline["low"])
 
 
 def baseline_of(summary: Summary) -> Baseline:
     """The summary's qualities as a baseline."""
-    made: Baseline = {}
+    made: Qualities = {}
     for group in summary["groups"]:
         for policy in group["policies"]:
             quality = policy["quality"]
@@ -59,7 +63,7 @@ def baseline_of(summary: Summary) -> Baseline:
                 "high": quality["high"],
                 "n": quality["n"],
             }
-    return made
+    return {_run(summary): made}
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -82,22 +86,38 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def merge(path: Path, summary: Summary) -> None:
-    """Write the summary's qualities into the baseline at `path`; other suites stay."""
-    old = read_baseline(path) if path.exists() else {}
-    for suite, policies in baseline_of(summary).items():
-        old[suite] = {**old.get(suite, {}), **policies}
-    path.write_text(json.dumps(old, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    """Write the summary's qualities into the baseline at `path`; other runs and policies stay."""
+    baseline = read_baseline(path) if path.exists() else {}
+    for run, suites in baseline_of(summary).items():
+        old = baseline.setdefault(run, {})
+        for suite, policies in suites.items():
+            old[suite] = {**old.get(suite, {}), **policies}
+    path.write_text(json.dumps(baseline, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def check(summary: Summary, baseline: Mapping[str, Mapping[str, Figures]]) -> list[Check]:
-    """Each suite and policy of the run against the baseline."""
-    return [
+def check(summary: Summary, baseline: Baseline) -> list[Check]:
+    """Each suite and policy of the run against the baseline, then what the run lacks of it."""
+    known = baseline.get(_run(summary), {})
+    checks = [
         Check(
             group["suite"],
             policy["policy"],
             policy["quality"],
-            baseline.get(group["suite"], {}).get(policy["policy"]),
+            known.get(group["suite"], {}).get(policy["policy"]),
         )
         for group in summary["groups"]
         for policy in group["policies"]
     ]
+    done = {(one.suite, one.policy) for one in checks}
+    policies = {one.policy for one in checks}
+    return checks + [
+        Check(suite, policy, _NOTHING, figures)
+        for suite, of_policies in known.items()
+        for policy, figures in of_policies.items()
+        if policy in policies and (suite, policy) not in done
+    ]
+
+
+def _run(summary: Summary) -> str:
+    """What was run, whether it was asked for by its name or by its file."""
+    return Path(summary["suite"]).stem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from typer.testing import CliRunner, Result
 from tandem.cli.eval import EXIT_FELL
 from tandem.cli.main import app
 from tandem.errors import SettingsError
+from tandem.models.tier import Prompt
+from tandem.nodes.labels import LabelTask
 from tandem.services import Services
 from tests.unit.evals.fakes import RulePool, RuleTier
 from tests.unit.fakes import completion
@@ -102,9 +105,29 @@ def test_the_gate_fails_where_quality_fell(tmp_path: Path, pool: RulePool) -> No
     assert run(tmp_path, *words, "--save-baseline", baseline).exit_code == 0
     held = run(tmp_path, *words, "--against", baseline)
     assert (held.exit_code, "holds" in held.output) == (0, True)
-    high = {"films": {"slm_only": {"mean": 0.9, "low": 0.8, "high": 1.0, "n": 8}}}
+    high = {"films": {"films": {"slm_only": {"mean": 0.9, "low": 0.8, "high": 1.0, "n": 8}}}}
     baseline.write_text(json.dumps(high), encoding="utf-8")
     fell = run(tmp_path, *words, "--against", baseline)
+    assert (fell.exit_code, "FELL" in fell.output) == (EXIT_FELL, True)
+
+
+def test_the_gate_sees_a_broken_instruction_past_kept_answers(
+    tmp_path: Path, pool: RulePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool.slm.rule = lambda text: "negative" if "the opposite" in text else "positive"
+    baseline = tmp_path / "baseline.json"
+    words = ["--policy", "slm_only", "--out", tmp_path / "out"]
+    run(tmp_path, *words, "--save-baseline", baseline)
+    made = LabelTask._prompt
+
+    def broken(*given: Any) -> Prompt:
+        prompt = made(*given)
+        *before, last = prompt.messages
+        ask = {**last, "content": f"Say the opposite. {last['content']}"}
+        return replace(prompt, messages=[*before, ask])
+
+    monkeypatch.setattr(LabelTask, "_prompt", broken)
+    fell = run(tmp_path, *words, "--fresh", "--against", baseline)
     assert (fell.exit_code, "FELL" in fell.output) == (EXIT_FELL, True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from tandem.errors import InvalidRequest
 from tandem.evals import gate
+from tandem.evals.loading import load_cases
 from tandem.evals.outcomes import of_error
 from tandem.evals.result import Result
+from tandem.evals.suite import SUITES as SUITE_FILES
 from tandem.evals.suite import Suite
 from tandem.evals.summarise import summarise
 from tandem.evals.summary import PolicySummary, Summary
@@ -172,6 +175,45 @@ def test_a_baseline_keeps_its_other_suites(tmp_path: Path) -> None:
     gate.merge(path, summarise("films", three(), SUITES))
     gate.merge(path, summarise("songs", [row(1, "tandem", True, suite="songs")], SUITES))
     assert set(gate.read_baseline(path)) == {"films", "songs"}
+
+
+def test_a_mixture_is_held_against_its_own_rows_only(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    gate.merge(path, summarise("films", [row(n, "tandem", True) for n in range(20)], SUITES))
+    mixed = [row(n, "tandem", n < 5, suite=name) for name in ("films", "songs") for n in range(20)]
+    checks = gate.check(summarise("mix", mixed, SUITES), gate.read_baseline(path))
+    assert [(one.suite, one.baseline) for one in checks] == [
+        ("films", None),
+        ("songs", None),
+        ("all", None),
+    ]
+    gate.merge(path, summarise("mix", mixed, SUITES))
+    assert set(gate.read_baseline(path)["mix"]) == {"films", "songs", "all"}
+    assert gate.read_baseline(path)["films"]["films"]["tandem"]["mean"] == 1.0
+
+
+def test_rows_that_were_not_run_fail_the_gate() -> None:
+    mixed = [row(1, "tandem", True), row(1, "tandem", True, suite="songs")]
+    baseline = gate.baseline_of(summarise("mix", mixed, SUITES))
+    (films, *lost) = gate.check(summarise("mix", mixed[:1], SUITES), baseline)
+    assert not films.fell
+    assert {(one.suite, one.fell) for one in lost} == {("songs", True), ("all", True)}
+    other = summarise("mix", [row(1, "slm_only", True)], SUITES)
+    assert not any(one.fell for one in gate.check(other, baseline))
+
+
+def test_a_suite_is_the_same_by_name_and_by_file() -> None:
+    rows = [row(1, "tandem", True)]
+    by_file = summarise("own/films.toml", rows, SUITES)
+    assert gate.baseline_of(by_file) == gate.baseline_of(summarise("films", rows, SUITES))
+
+
+def test_the_committed_baseline_is_of_the_committed_gate() -> None:
+    baseline = gate.read_baseline(SUITE_FILES.parent / "baseline.json")["gate"]
+    loaded = load_cases("gate")
+    counts = Counter(case["suite"] for case in loaded.cases)
+    found = {name: policies["slm_only"]["n"] for name, policies in baseline.items()}
+    assert found == {**counts, "all": counts.total()}
 
 
 def test_a_summary_is_a_baseline_too(tmp_path: Path) -> None:
