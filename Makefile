@@ -1,6 +1,7 @@
 # make demo    the whole thing on a fresh machine: install, fetch the models, index, run an inbox
 # make test    unit tests (network banned) and live tests on the real embedded models
 # make check   format, lint, types, room rules, dependency hygiene, unit tests
+# make gate    the SLM on 120 rows; fails where quality fell below evals/baseline.json
 # make lock    resolve pyproject.toml anew (UPGRADE=1: to the newest versions)
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ COMPILE  := $(BIN)/uv pip compile pyproject.toml --group build --universal --pyt
 timed = start=$$(date +%s); $(2) && seconds=$$(( $$(date +%s) - start )) \
 	&& printf '%-10s %5d s\n' '$(1)' "$$seconds" | tee -a $(TIMES)
 
-.PHONY: help demo install dev models test test-unit test-live check lock clean
+.PHONY: help demo install dev models test test-unit test-live check gate lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -57,6 +58,9 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/python -m pytest tests/unit
+
+gate: $(VENV)/.dev
+	$(BIN)/tandem eval gate --policy slm_only --fresh --against evals/baseline.json
 
 lock: $(VENV)/.dev
 	$(COMPILE) --extra dev --extra eval --extra studio --output-file requirements-dev.lock
