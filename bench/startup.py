@@ -1,0 +1,116 @@
+"""How long until the first answer, and how much memory: `tandem ask` cold and warm, the import.
+
+Cold: no server runs, the command starts it; the model's file is in the system's page cache. Warm:
+the server is up; each request is new, so that no prompt cache has its text. The servers are this
+run's own and end with it. Prints tables and, as its last line, JSON: medians of the rounds.
+
+    python bench/startup.py [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common import LLM, machine, medians, own_settings, print_json, table
+
+from tandem.models.embedded import EmbeddedServers
+
+TANDEM = Path(sys.executable).with_name("tandem")
+LABELS = "positive,negative"
+IMPORT = (
+    "import time; begun = time.perf_counter(); import tandem; print(time.perf_counter() - begun)"
+)
+MIB = 1024 * 1024
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""What ru_maxrss counts, in bytes."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        settings = own_settings(folder)
+        # A margin of none: the SLM's answer is always accepted, and the LLM never started.
+        (folder / "tandem.toml").write_text("[tasks.sentiment]\nmin_margin = 0.0\n", "utf-8")
+        servers = EmbeddedServers(settings)
+        try:
+            report(run(servers, folder, rounds))
+        finally:
+            servers.stop()
+
+
+def run(servers: EmbeddedServers, folder: Path, rounds: int) -> dict[str, Any]:
+    run_python(IMPORT)  # compiles what is not compiled yet
+    imports = [{"seconds": float(run_python(IMPORT))} for _ in range(rounds)]
+    cold, warm = [], []
+    for number in range(rounds):
+        servers.stop()
+        cold.append(asked(folder, f"A fine film, seen {number} times."))
+        warm.append(asked(folder, f"A dull evening, but {number} good songs."))
+    servers.endpoint(LLM)
+    memory = {server.name: server.resident_bytes / MIB for server in servers.running()}
+    memory["tandem ask (peak)"] = medians(warm)["mib"]
+    return {
+        **machine(),
+        "rounds": rounds,
+        "start": {
+            "import tandem": medians(imports),
+            "tandem ask, cold": without(medians(cold), "mib"),
+            "tandem ask, warm": without(medians(warm), "mib"),
+        },
+        "resident_mib": memory,
+    }
+
+
+def run_python(code: str) -> str:
+    command = (sys.executable, "-c", code)
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+
+def asked(folder: Path, text: str) -> dict[str, float]:
+    """Seconds of a whole `tandem ask`, those that are not the model's, and its peak memory."""
+    command = [str(TANDEM), "ask", text, "--task", "sentiment", "--labels", LABELS, "--json"]
+    begun = time.perf_counter()
+    printed, peak = finished(command, folder)
+    whole = time.perf_counter() - begun
+    models = sum(attempt["seconds"] for attempt in json.loads(printed)["attempts"])
+    return {"seconds": whole, "without_model": whole - models, "mib": peak / MIB}
+
+
+def finished(command: Sequence[str], folder: Path) -> tuple[str, int]:
+    """What the command printed, and its own peak of resident bytes."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder, text=True) as process:
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, printed)
+    return printed, usage.ru_maxrss * RSS_UNIT
+
+
+def without(row: dict[str, float], name: str) -> dict[str, float]:
+    return {column: value for column, value in row.items() if column != name}
+
+
+def report(found: dict[str, Any]) -> None:
+    print(f"{found['cores']} cores, load average {found['load_average']}; {found['rounds']} rounds")
+    print(table("medians, seconds", found["start"], digits=2))
+    resident = {name: {"MiB": value} for name, value in found["resident_mib"].items()}
+    print(table("resident memory", resident, digits=0))
+    print_json(found)
+
+
+if __name__ == "__main__":
+    main()
