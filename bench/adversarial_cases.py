@@ -18,8 +18,13 @@ PLACES: Final = (
     *("text", "message", "document", "document name", "slot", "example", "label", "schema"),
     *("split documents", "split messages", "tool result", "passage", "SLM output"),
 )
-COVERED: Final = frozenset({"plain", "zero-width", "soft hyphens", "full-width"})
-"""Encodings that the detector's contract covers for all types; line breaks for some."""
+COVERED: Final = frozenset(
+    {
+        *("plain", "zero-width", "soft hyphens", "full-width"),
+        *("homoglyphs", "percent", "HTML entities", "base64"),
+    }
+)
+"""Encodings that the contract covers for all types; line breaks for some."""
 SPLIT_RESULTS: Final = "split tool results"
 
 

@@ -19,6 +19,7 @@ from tandem.models.wire import DeadlineTransport
 
 PUBLIC: Final = "http://public.test"
 PRIVATE: Final = "http://private.test"
+_KEYS: Final = ("red", "blue")
 _PLACEHOLDER: Final = re.compile(r"<[A-Z_]+_\d+>")
 
 
@@ -68,7 +69,7 @@ class Models:
         """JSON of `schema`, with `free` in its texts."""
         if {"s1"} <= schema.get("properties", {}).keys():
             return {
-                f"s{k}": {"tool": tool, "arguments": {"key": f"note {k}"}}
+                f"s{k}": {"tool": tool, "arguments": {"key": _KEYS[k - 1]}}
                 for k, tool in enumerate(self.steps, 1)
             }
         if "enum" in schema or "const" in schema:

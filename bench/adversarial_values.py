@@ -216,6 +216,10 @@ def _line_breaks(text: str) -> str:
     )
 
 
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 ENCODINGS: Final[dict[str, Callable[[str], str]]] = {
     "plain": str,
     "zero-width": "\u200b".join,
@@ -225,7 +229,10 @@ ENCODINGS: Final[dict[str, Callable[[str], str]]] = {
     "homoglyphs": lambda text: text.translate(_HOMOGLYPHS),
     "percent": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
     "HTML entities": lambda text: "".join(f"&#{ord(c)};" for c in text),
-    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64": _base64,
+    "base64 twice": lambda text: _base64(_base64(text)),
+    "hexadecimal": lambda text: text.encode().hex(),
+    "backwards": lambda text: text[::-1],
 }
 SEPARATED: Final = frozenset({"PAYMENT_CARD", "IBAN"})
 """Types that the contract covers with line breaks in them."""
@@ -234,8 +241,11 @@ SEPARATED: Final = frozenset({"PAYMENT_CARD", "IBAN"})
 def readable(text: str) -> set[str]:
     """What somebody who tries hard can read out of `text`: its letters and digits, lower case,
     as they stand and after each decoding."""
-    texts = {text, _entities(text), urllib.parse.unquote(text), *_base64s(text)}
-    return {_compact(each) for each in texts}
+    once = _base64s(text)
+    twice = {inner for each in once for inner in _base64s(each)}
+    texts = {text, _entities(text), urllib.parse.unquote(text), *once, *twice, *_hex(text)}
+    read = {_compact(each) for each in texts}
+    return read | {each[::-1] for each in read}
 
 
 def compact(text: str) -> str:
@@ -261,3 +271,8 @@ def _base64s(text: str) -> set[str]:
             continue
         found.add(decoded)
     return found
+
+
+def _hex(text: str) -> set[str]:
+    runs = re.findall(r"(?:[0-9a-f]{2}){6,}", text)
+    return {bytes.fromhex(run).decode("utf-8", "replace") for run in runs}

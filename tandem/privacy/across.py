@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tandem.privacy.detectors import Finding
+from tandem.privacy.readings import disguised
 
 Check = Callable[[str], Sequence[Finding]]
 
@@ -17,8 +18,8 @@ def across(texts: Sequence[str], check: Check) -> Iterator[tuple[Finding, str]]:
     """What `check` finds over the seams of `texts` in their order, each with its text; once with a
     line break between them, once without anything.
 
-    A finding that only grew over the seam (an address after a word) is none: `check` finds it in
-    its own text. Raises what `check` raises.
+    Encodings are undone over the seams as well. A finding that only grew over the seam (an address
+    after a word) is none: `check` finds it in its own text. Raises what `check` raises.
     """
     short = [_ends(text) for text in texts if text]
     if len(short) < 2:
@@ -26,7 +27,9 @@ def across(texts: Sequence[str], check: Check) -> Iterator[tuple[Finding, str]]:
     for separator in ("\n", ""):
         pieces = [f"{text}{separator}" for text in short]
         whole = "".join(pieces)
-        if crossing := [each for each in check(whole) if _crosses(each, pieces)]:
+        found = check(whole)
+        yield from disguised(whole, found, check)
+        if crossing := [each for each in found if _crosses(each, pieces)]:
             known = list(_known(pieces, check))
             for finding in crossing:
                 if not any(finding.start < end and start < finding.end for start, end in known):

@@ -12,6 +12,7 @@ from tandem.privacy import detectors
 from tandem.privacy.across import across
 from tandem.privacy.checked import MAX_CHARS, SECONDS, Scan, Unchecked, checked
 from tandem.privacy.detectors import Finding, highest, rank
+from tandem.privacy.readings import disguised
 from tandem.records import Document, Evidence, Request, Sensitivity
 
 _ACROSS: Final = "across texts"
@@ -70,14 +71,18 @@ class _Assessed:
     reasons: list[str] = field(default_factory=list)
 
     def look_at(self, source: str, text: str | None, check: Callable[[str], list[Finding]]) -> None:
-        try:
-            findings = [] if text is None else check(text)
-        except Unchecked as why:
-            return self._unchecked(f"{source} {why}")
         if text is None:
             return self._unchecked(f"{source} was not checked")
+        try:
+            findings = check(text)
+            hidden = [finding for finding, _ in disguised(text, findings, check)]
+        except Unchecked as why:
+            return self._unchecked(f"{source} {why}")
         self._add(source, findings)
+        self._add(f"{source}, decoded", hidden)
         self.floors += [each.sensitivity for each in findings if not self.lifts(each)]
+        # No placeholder can stand for what only a decoded text says.
+        self.floors += [each.sensitivity for each in hidden]
         return None
 
     def look_across(self, texts: Sequence[str], check: Callable[[str], list[Finding]]) -> None:

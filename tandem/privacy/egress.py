@@ -7,7 +7,7 @@ guard fails closed: what cannot be checked counts as secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from tandem.errors import EgressBlocked, SettingsError
 from tandem.privacy.across import across
 from tandem.privacy.checked import MAX_CHARS, SECONDS, Scan, Unchecked, checked
 from tandem.privacy.detectors import Finding, highest, scan
+from tandem.privacy.readings import disguised
 from tandem.privacy.redaction import Vault, without_placeholders
 from tandem.records import Profile, Sensitivity
 from tandem.settings import Leave, Privacy
@@ -125,8 +126,20 @@ class Guard:
         if level not in self.public_may_see:
             raise _blocked(outlet, f"the request is {level}")
 
-    def _kept_back(self, text: str, outlet: str) -> list[Finding]:
+    def _seen(self, text: str, outlet: str) -> list[Finding]:
+        """What stands in the text and may not leave as it stands."""
         return [each for each in self._findings(text, outlet) if self._mode(each) != "allow"]
+
+    def _kept_back(self, text: str, outlet: str) -> list[Finding]:
+        """What may not leave as it stands, in the text or behind an encoding of it."""
+        found = self._findings(text, outlet)
+        hidden = [each for each, _ in self._hidden(text, found, outlet)]
+        return [each for each in (*found, *hidden) if self._mode(each) != "allow"]
+
+    def _hidden(
+        self, text: str, found: Sequence[Finding], outlet: str
+    ) -> Iterator[tuple[Finding, str]]:
+        return disguised(text, found, lambda reading: self._findings(reading, outlet))
 
     def _findings(self, text: str, outlet: str) -> list[Finding]:
         found: list[Finding] = []
@@ -146,7 +159,11 @@ class Guard:
 
     def _redacted(self, text: str, outlet: str, vault: Vault) -> str:
         found = self._findings(text, outlet)
-        self._refuse([each for each in found if self._mode(each) == "block"], outlet)
+        hidden = [each for each, _ in self._hidden(text, found, outlet)]
+        # No placeholder can stand for what only a decoded text says.
+        kept_back = [each for each in hidden if self._mode(each) != "allow"]
+        kept_back += [each for each in found if self._mode(each) == "block"]
+        self._refuse(kept_back, outlet)
         if "redact" not in self.leave.values():
             return text
         parts, done = [], 0
@@ -161,13 +178,13 @@ class Guard:
         redacted = "".join([*parts, vault.protect(text[done:])])
         if redacted != text:
             # What only shows once its neighbour is gone.
-            left = self._kept_back(redacted, outlet)
+            left = self._seen(redacted, outlet)
             self._refuse([each for each in left if _says(redacted[each.start : each.end])], outlet)
         return redacted
 
     def _look_across(self, texts: Sequence[str], outlet: str) -> None:
         """Refuse what only shows where texts are put together."""
-        found = across(texts, lambda text: self._kept_back(text, outlet))
+        found = across(texts, lambda text: self._seen(text, outlet))
         self._refuse([finding for finding, span in found if _says(span)], outlet)
 
 

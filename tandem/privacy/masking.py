@@ -10,6 +10,7 @@ from typing import Any, Final
 from tandem.privacy.checked import Unchecked, checked
 from tandem.privacy.detectors import Finding, scan
 from tandem.privacy.egress import STATEMENTS
+from tandem.privacy.readings import disguised
 
 HIDDEN: Final = "[HIDDEN]"
 """Stands for a text that could not be checked."""
@@ -23,6 +24,8 @@ def mask(text: str) -> str:
     """
     try:
         findings = checked(text, scan)
+        if any(disguised(text, findings, lambda reading: checked(reading, scan))):
+            return HIDDEN
     except Unchecked:
         return HIDDEN
     parts, done = [], 0
