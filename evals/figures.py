@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from tandem import stats
 from tandem.evals.evaluators import SUMMARY
 from tandem.evals.result import Result, asked_llm, served
@@ -48,6 +50,7 @@ def policy_summary(
         "all_llm_cost": all_llm,
         "all_llm_measured": measured,
         "cost_ratio": cost / all_llm if all_llm else None,
+        **_compute(results, [llm[row] for row in rows] if measured else None),
         "seconds": latency([result["seconds"] for result in results]),
         "seconds_by_tier": _by_tier(results),
         "model_seconds": _model_seconds(results),
@@ -56,6 +59,29 @@ def policy_summary(
         "scores": _scores(results, summary_scores),
         "escalation": escalation(results),
         "leaks": sum(result["leaks"] for result in results),
+    }
+
+
+class _Compute(TypedDict):
+    compute_seconds: float
+    all_llm_seconds: float | None
+    compute_ratio: float | None
+    model_calls: dict[str, int]
+
+
+def _compute(results: Sequence[Result], llm: Sequence[Result] | None) -> _Compute:
+    spent = sum(_model_seconds(results).values())
+    all_llm = sum(_model_seconds(llm).values()) if llm else None
+    calls: Counter[str] = Counter()
+    for result in results:
+        for step in result["route"]:
+            if step["calls"]:
+                calls[step["tier"]] += step["calls"]
+    return {
+        "compute_seconds": spent,
+        "all_llm_seconds": all_llm,
+        "compute_ratio": spent / all_llm if all_llm else None,
+        "model_calls": dict(calls),
     }
 
 

@@ -74,6 +74,14 @@ class PolicySummary(TypedDict):
     all_llm_measured: bool
     cost_ratio: float | None
     """cost / all_llm_cost."""
+    compute_seconds: float
+    """Seconds that models worked, of all tiers; on equal hardware, what the rows cost."""
+    all_llm_seconds: float | None
+    """The same of `llm_only` on the same rows; None where it was not run."""
+    compute_ratio: float | None
+    """compute_seconds / all_llm_seconds."""
+    model_calls: dict[str, int]
+    """Answered model calls by tier."""
     seconds: Latency
     seconds_by_tier: dict[str, Latency]
     """By the tier that gave what was served."""
