@@ -9,6 +9,7 @@ from tandem.errors import BudgetSpent, PolicyRefused
 from tandem.nodes.find_task import UNCLEAR_TASK
 from tandem.nodes.state import Context
 from tandem.nodes.task import Task
+from tandem.privacy.egress import remaining
 from tandem.records import Decision, Profile, Request, TierName
 from tandem.routing.budgets import spent
 from tandem.routing.latency import Choice, tier_in_time
@@ -79,7 +80,7 @@ class Deciding:
             return None
         if rule and rule.first_tier:
             return None
-        allowed = not access.why_not(self.profile["sensitivity"])
+        allowed = not access.why_not(remaining(self.profile))
         speeds = self.services.speeds.of(self.profile["task"])
         return tier_in_time(first, speeds, left_s, allowed and (rule is None or rule.may_escalate))
 

@@ -11,10 +11,11 @@ from langgraph.runtime import Runtime
 from tandem.models.tier import TierCall
 from tandem.nodes.binding import bind
 from tandem.nodes.run_task import attempted
+from tandem.nodes.stages import verdict_of
 from tandem.nodes.state import Context, State
 from tandem.nodes.task import OwnRetry, Task
 from tandem.nodes.warmer import Warmer
-from tandem.records import Attempt, GateFailure, Verdict
+from tandem.records import Attempt, Verdict
 from tandem.services import Services
 
 
@@ -41,7 +42,7 @@ class RetrySlm:
             failed = [] if attempt["error"] else task.check(state["prepared"], attempt)
             if number == most or attempt["error"] or not failed:
                 break
-            verdicts.append(_rejection(attempt, failed))
+            verdicts.append(verdict_of(task, state["prepared"], attempt, failed))
             self.services.ledger.add_verdict(state["run_id"], verdicts[-1])
         return {"attempts": attempts, "verdicts": verdicts, "retried": True}
 
@@ -72,16 +73,6 @@ def _last_rejected(
     by_id = {verdict["attempt_id"]: verdict for verdict in verdicts}
     for attempt in reversed(attempts):
         verdict = by_id.get(attempt["id"])
-        if verdict and attempt["tier"] != "llm" and attempt["error"] is None:
+        if verdict and attempt["tier"] == "slm" and attempt["error"] is None:
             return attempt, verdict
     return None
-
-
-def _rejection(attempt: Attempt, failed: list[GateFailure]) -> Verdict:
-    return {
-        "attempt_id": attempt["id"],
-        "accepted": False,
-        "score": None,
-        "threshold": None,
-        "failed": failed,
-    }

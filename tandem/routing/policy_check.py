@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from tandem.records import Sensitivity
 from tandem.routing.rules import alternatives
 from tandem.routing.sets import NameSet, field_set
 from tandem.routing.shadows import Shadow, shadows
@@ -68,18 +69,24 @@ def named_tasks(rule: Rule) -> set[str]:
 
 
 def _barred(rule: Rule, settings: Settings) -> Iterator[Remark]:
-    """`first_tier = "llm"` for requests that the public LLM may never see."""
+    """`first_tier = "llm"` for requests that the public LLM may never see. Where privacy.leave
+    redacts or allows types, what is left of a sensitive request may be seen, so only the rule's
+    own word counts."""
     if rule.first_tier != "llm":
         return
-    seen = set(settings.privacy.public_may_see)
-    if rule.public_may_see is not None:
-        seen &= set(rule.public_may_see)
-    if rule.private_only or not any(_may_be(each, seen) for each in alternatives(rule)):
+    seen = set(settings.privacy.public_may_see) & _of_rule(rule)
+    lifted = any(mode != "block" for mode in settings.privacy.leave.values())
+    open_to = lifted or any(_may_be(each, seen) for each in alternatives(rule))
+    if rule.private_only or not open_to:
         yield Remark(
             rule.name, "error", "barred",
             "starts on the LLM, which is public and may see none of its requests; "
             "the SLM would do them, degraded",
         )  # fmt: skip
+
+
+def _of_rule(rule: Rule) -> set[str]:
+    return set(get_args(Sensitivity) if rule.public_may_see is None else rule.public_may_see)
 
 
 def _may_be(alternative: Conditions, seen: Collection[str]) -> bool:

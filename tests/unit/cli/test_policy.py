@@ -126,3 +126,7 @@ def test_explain_shows_a_past_run_without_its_texts(tmp_path: Path, run: Run) ->
 )
 def test_what_cannot_be_explained_is_refused(run: Run, words: tuple[str, ...], said: str) -> None:
     check(run("explain", *words), INVALID, said)
+
+
+def test_ask_takes_what_lateness_means(run: Run) -> None:
+    check(run("ask", "QUINCE", "--on-late", "never"), INVALID, "on_late")

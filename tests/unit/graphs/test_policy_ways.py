@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +14,15 @@ import pytest
 
 from tandem.errors import BudgetSpent, DeadlineExceeded, EgressBlocked, PolicyRefused
 from tandem.graphs.hybrid import build
-from tandem.models.tier import Token
+from tandem.graphs.subtasks import Subtasks
+from tandem.models.tier import CallContext, Token
 from tandem.nodes.draft import Draft
 from tandem.nodes.state import Context
 from tandem.nodes.task import Prepared
 from tandem.records import Answer, Profile, Request
 from tandem.routing.policy import DEGRADED
 from tests.unit.fakes import completion
-from tests.unit.ledger.rows import attempt
+from tests.unit.ledger.rows import attempt, decision, profile
 from tests.unit.services import FakeServices
 
 SENTIMENT = {"text": "A fine film.", "task": "sentiment", "labels": ["positive", "negative"]}
@@ -265,3 +269,45 @@ def test_the_time_that_the_llm_usually_takes_is_part_of_what_it_would_have_cost(
     services.speeds.refresh_s = 0.0
     services.fakes["llm"].per_second = 0.5
     assert ask(services, SENTIMENT)["all_llm_cost"] == pytest.approx(free + 2.0)
+
+
+class Watched(FakeServices):
+    """Services that note what each attempt was bound to."""
+
+    def __init__(self, folder: Path, **given: Any) -> None:
+        super().__init__(folder, **given)
+        self.contexts: list[CallContext] = []
+        for fake in self.fakes.values():
+            fake.bind = partial(self._noting, fake.bind)  # type: ignore[method-assign]
+
+    def _noting(self, bind: Callable[[CallContext], Any], context: CallContext) -> Any:
+        self.contexts.append(context)
+        return bind(context)
+
+
+def test_no_public_model_reads_what_a_rule_may_yet_keep_private(tmp_path: Path) -> None:
+    rules = [{"name": "r", "when": {"task": "contract_review"}, "private_only": True}]
+    reading = completion("message to write", logprob=-0.01)
+    services = Watched(tmp_path, slm=[reading, "Dear all, we meet."], policy={"rules": rules})
+    assert ask(services, {"text": "Write that we meet."})["status"] == "accepted"
+    assert [(each.purpose, each.private_only) for each in services.contexts] == [
+        ("classify", True),
+        ("answer", False),
+    ]
+
+
+def test_what_a_private_run_delegates_is_private_too(tmp_path: Path) -> None:
+    services = Watched(tmp_path, slm=[WRONG] * 2, llm=[SURE])
+    parent: Any = {
+        "run_id": "parent",
+        "deadline": time.time() + 60,
+        "profile": profile(latency="async"),
+        "decision": decision(private_only=True),
+    }
+    services.ledger.start("parent", {"text": ""})
+    delegate = Subtasks(build(services))(parent, Context(), [])
+    answer = delegate({**SENTIMENT})  # type: ignore[typeddict-item]
+    assert answer["status"] == "needs_review"
+    assert all(each.private_only for each in services.contexts)
+    assert answer["profile"] is not None
+    assert answer["profile"]["latency"] == "async"
