@@ -1,27 +1,25 @@
 """What Tandem itself costs a request: the graph, the checks and the ledger, with models that take
 no time.
 
-Prints a table of p50 and p95 in milliseconds and, as its last line, JSON. `--start` also measures a
-whole `tandem ask` (servers up) and what of it was the model's time; `--profile` shows where a
-request's time goes.
+Prints a table of p50 and p95 in milliseconds and, as its last line, JSON. `--profile` shows where a
+request's time goes. What a whole `tandem ask` takes: startup.py.
 
-    python bench/overhead.py [--rounds 200] [--start] [--profile]
+    python bench/overhead.py [--rounds 200] [--profile]
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
-import json
 import pstats
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from common import print_json, table
 
 from tandem.graphs.hybrid import build
 from tandem.models.attempts import AnsweredCall, CallLog
@@ -40,7 +38,6 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "task not declared": {"text": "Write a note that we meet at 3 pm."},
     "receipt extracted": {"text": RECEIPT, "task": "extraction", "output_schema": "receipt"},
 }
-START = ("ask", "A fine film.", "--task", "sentiment", "--labels", ",".join(LABELS), "--json")
 
 
 @dataclass
@@ -88,7 +85,7 @@ class InstantTier:
     def bind(self, context: CallContext) -> InstantCall:
         return InstantCall(self.name, context)
 
-    def price(self, _usage: Usage) -> float:
+    def price(self, _usage: Usage, _seconds: float = 0.0) -> float:
         return 0.0
 
 
@@ -102,7 +99,6 @@ class InstantServices(Services):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--start", action="store_true", help="measure `tandem ask` as well")
     parser.add_argument("--profile", action="store_true", help="show where the time goes")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -113,10 +109,8 @@ def main() -> None:
         if args.profile:
             _profile(graph, args.rounds)
         services.close()
-    _print(figures)
-    if args.start:
-        figures["tandem ask"] = _started()
-    print(json.dumps(figures))
+    print(table("request", figures))
+    print_json(figures)
 
 
 def _timed(graph: Any, request: dict[str, Any], rounds: int) -> dict[str, float]:
@@ -135,27 +129,6 @@ def _profile(graph: Any, rounds: int) -> None:
         for _ in range(rounds):
             graph.invoke({"request": REQUESTS["sentiment, accepted"]})
     pstats.Stats(profile).sort_stats("cumulative").print_stats(45)
-
-
-def _started() -> dict[str, float]:
-    """Medians of five calls, in seconds: the whole command, and without the run itself."""
-    command = (str(Path(sys.executable).with_name("tandem")), *START)
-    whole, outside = [], []
-    for _ in range(6):
-        started = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, check=True, text=True)
-        whole.append(time.perf_counter() - started)
-        outside.append(whole[-1] - sum(a["seconds"] for a in json.loads(done.stdout)["attempts"]))
-    # The first one starts the server where none was up.
-    all_s, own_s = statistics.median(whole[1:]), statistics.median(outside[1:])
-    print(f"tandem ask: {all_s:.2f} s, of which {own_s:.2f} s are not the model's")
-    return {"whole_s": all_s, "without_model_s": own_s}
-
-
-def _print(figures: dict[str, dict[str, float]]) -> None:
-    print(f"{'request':<24} {'p50 ms':>8} {'p95 ms':>8}")
-    for name, found in figures.items():
-        print(f"{name:<24} {found['p50_ms']:>8.1f} {found['p95_ms']:>8.1f}")
 
 
 if __name__ == "__main__":

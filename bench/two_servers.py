@@ -10,24 +10,19 @@ are this run's own and end with it.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import httpx
+from common import LLM, SLM, machine, medians, own_settings, print_json, seconds
 
-from tandem.models import files
 from tandem.models.embedded import EmbeddedServers
-from tandem.models.threads import cores, threads_for
-from tandem.settings import Settings, load
+from tandem.models.threads import threads_for
+from tandem.settings import Settings
 
-SLM, LLM = "slm-embedded", "llm-embedded"
 FILLER = "The quarterly report lists income, cost and tax of each branch office. " * 6
 
 
@@ -38,27 +33,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="per server; 0: Tandem's choice")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        settings = own_settings(Path(scratch), args.threads)
+        settings = own_settings(Path(scratch), args.threads, slots=1)
         servers = EmbeddedServers(settings)
         try:
             report(run(servers, settings, args.rounds, args.tokens))
         finally:
             servers.stop()
-
-
-def own_settings(scratch: Path, threads: int) -> Settings:
-    """The default pair, served from a cache folder of this run's own."""
-    found = {name: files.locate(name, load()) for name in (SLM, LLM)}
-    (scratch / "models").mkdir()
-    for path in found.values():
-        (scratch / "models" / path.name).symlink_to(path)
-    os.environ["TANDEM_CACHE"] = str(scratch)
-    default = Settings()
-    models = {
-        name: default.models[name].model_copy(update={"threads": threads, "slots": 1})
-        for name in (SLM, LLM)
-    }
-    return Settings(models=models)
 
 
 def run(
@@ -68,15 +48,13 @@ def run(
     for name in (SLM, LLM):
         ask(servers, name, "warm-up", 4)
     rows = [one_round(servers, number, tokens) for number in range(rounds)]
-    columns = {key: [row[key] for row in rows] for key in rows[0]}
     ratios = [row["together"] / (row["slm"] + row["llm"]) for row in rows]
     return {
-        "cores": cores(),
+        **machine(),
         "threads": threads_for(settings),
-        "load_average": os.getloadavg()[0],
         "rounds": rounds,
         "start_s": start,
-        "median_s": {key: statistics.median(values) for key, values in columns.items()},
+        "median_s": medians(rows),
         "together_by_one_after_the_other": statistics.median(ratios),
         "worst_ratio": max(ratios),
         "endpoint_known_us": known_us(servers),
@@ -112,12 +90,6 @@ def ask(servers: EmbeddedServers, name: str, mark: str, tokens: int) -> None:
     ).raise_for_status()
 
 
-def seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
 def known_us(servers: EmbeddedServers, calls: int = 20_000) -> float:
     return seconds(lambda: [servers.endpoint(SLM) for _ in range(calls)]) / calls * 1e6
 
@@ -133,7 +105,7 @@ def revalidated_ms(servers: EmbeddedServers, calls: int = 9) -> float:
 def report(found: dict[str, object]) -> None:
     for key, value in found.items():
         print(f"{key:34} {value}")
-    print(json.dumps(found))
+    print_json(found)
 
 
 if __name__ == "__main__":
