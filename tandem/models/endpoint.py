@@ -166,9 +166,7 @@ class ModelEndpoint:
         client = self._connected(context.deadline)
         listen = ask.tell if ask.listen is not None else None
         started = time.perf_counter()
-        raw = client.stream(
-            prompt, context.profile, context.deadline, listen, tools, context.vault
-        )
+        raw = client.stream(prompt, context.profile, context.deadline, listen, tools, context.vault)
         return Reply(raw, time.perf_counter() - started)
 
     def _connected(self, deadline: float) -> GuardedClient:
