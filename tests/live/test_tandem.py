@@ -89,7 +89,7 @@ def test_a_rejected_answer_goes_to_the_llm_only_where_it_may(home: Home) -> None
     doubtful = {"sentiment": TaskSettings(min_margin=1.0)}  # no SLM answer is ever so sure
     with Tandem(home.settings(tasks=doubtful)) as tandem:
         for text, status, tiers in (
-            (PERSONAL, "needs_review", ["slm"]),
+            (PERSONAL, "needs_review", ["slm", "slm"]),
             ("A fine film. I loved it.", "accepted", ["slm", "llm"]),
         ):
             answer = tandem.run(text, task="sentiment", labels=["positive", "negative"])

@@ -4,9 +4,11 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tandem.ledger.speeds import Speed
-from tandem.records import TierName
+from tandem.records import SENSITIVITIES, Sensitivity, TierName
 from tandem.routing.budgets import spent
 from tandem.routing.latency import tier_in_time, too_late
 from tandem.routing.policy import DEGRADED, LlmAccess, decide, start
@@ -52,6 +54,22 @@ def test_a_rule_only_ever_tightens() -> None:
     assert narrowed.public_may_see == ("none",)
     private = LlmAccess(llm_is_private=False, public_may_see=("none",), private_only=True)
     assert private.tightened(rule()).private_only
+
+
+_SEEN = st.lists(st.sampled_from(SENSITIVITIES), unique=True)
+
+
+@given(_SEEN, st.booleans(), st.booleans(), st.none() | _SEEN, st.booleans())
+def test_no_rule_lets_more_leave(
+    seen: list[Sensitivity],
+    llm_is_private: bool,
+    private_only: bool,
+    rules: list[Sensitivity] | None,
+    rule_private: bool,
+) -> None:
+    access = LlmAccess(llm_is_private, tuple(seen), private_only)
+    tightened = access.tightened(rule(public_may_see=rules, private_only=rule_private))
+    assert all(access.allows(each) for each in SENSITIVITIES if tightened.allows(each))
 
 
 def test_a_private_llm_may_see_all_but_what_is_barred() -> None:
