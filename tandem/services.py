@@ -100,7 +100,9 @@ class Services:
     def speeds(self) -> Speeds:
         """How fast the tiers answer, by the ledger."""
         own = self.settings.policy.deadlines
-        return Speeds(self.ledger, own.least_samples, own.samples, own.refresh_s)
+        return Speeds(
+            self.ledger, own.least_samples, own.samples, own.refresh_s, own.max_age_h * 3600
+        )
 
     @cached_property
     def spend(self) -> Spend:

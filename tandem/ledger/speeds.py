@@ -40,12 +40,14 @@ class Speeds:
     ----------
     least: answers below which a speed is not known.
     most: how many of the last answers count.
+    max_age_s: older answers do not count.
     """
 
     ledger: Ledger
     least: int
     most: int
     refresh_s: float
+    max_age_s: float = 86_400.0
     clock: Callable[[], float] = time.monotonic
     _kept: dict[str, tuple[float, Mapping[TierName, Speed]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,7 +71,7 @@ class Speeds:
         # Bounded: where hardly a run asked this tier, the whole ledger would be walked for it.
         last = (
             select(runs.c.id, runs.c.started)
-            .where(runs.c.task == task)
+            .where(runs.c.task == task, runs.c.started >= time.time() - self.max_age_s)
             .order_by(runs.c.started.desc())
             .limit(self.most * _RUNS_AN_ANSWER)
             .subquery()

@@ -156,6 +156,9 @@ class Deadlines(Section):
     """Answers of a task and tier in the ledger below which its speed counts as unknown."""
     samples: int = Field(default=200, ge=1, le=10_000)
     """The last answers that a speed is measured on."""
+    max_age_h: float = Field(default=24.0, gt=0)
+    """Older answers do not count. A tier that is passed over as too slow makes no new ones: without
+    an end to the old ones it would be passed over for good."""
     refresh_s: float = Field(default=30.0, ge=0)
 
 

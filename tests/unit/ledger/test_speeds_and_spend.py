@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 from tandem.ledger.speeds import Speeds
 from tandem.ledger.spend import Spend
 from tandem.ledger.store import Ledger
-from tandem.ledger.tables import spend
+from tandem.ledger.tables import runs, spend
 from tests.unit.ledger.rows import attempt
 
 OUT_OF_TIME = {"code": "deadline", "what": "The time ran out.", "remedy": ""}
@@ -47,6 +47,15 @@ def test_only_the_last_answers_count(ledger: Ledger) -> None:
     for number in range(8):
         add(ledger, f"r{number}", seconds=9.0 if number < 4 else 1.0)
     assert speeds(ledger, most=4).of("faq")["slm"].p95 == 1.0
+
+
+def test_a_speed_is_forgotten_in_time_so_that_the_tier_is_tried_again(ledger: Ledger) -> None:
+    for number in range(3):
+        add(ledger, f"r{number}")
+    assert speeds(ledger, max_age_s=60.0).of("faq")
+    with ledger.writing() as connection:
+        connection.execute(update(runs).values(started=runs.c.started - 61))
+    assert speeds(ledger, max_age_s=60.0).of("faq") == {}
 
 
 def test_what_the_deadline_cut_counts_and_what_was_down_does_not(ledger: Ledger) -> None:
