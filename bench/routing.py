@@ -24,7 +24,7 @@ from tandem.models.fetch import ensure
 from tandem.models.tier import CallContext
 from tandem.records import TASKS
 from tandem.routing.features import head_text
-from tandem.routing.head import OTHER, SHIPPED, TaskHead, load_head
+from tandem.routing.head import OTHER, SHIPPED, TaskHead, check_embedding, load_head
 from tandem.routing.reading import feasible_tasks, read_task
 from tandem.services import Services
 from tandem.settings import load
@@ -182,7 +182,8 @@ def main() -> None:
         ensure(settings.embeddings.model, settings),
         ensure(f"{settings.embeddings.model}-tokenizer", settings),
     )
-    head = load_head(args.head, fingerprint_of(embeddings))
+    head = load_head(args.head)
+    check_embedding(head, args.head, fingerprint_of(embeddings))
     sets = {name: rows_of(DATASETS / f"routing_{name}.jsonl") for name in ("held_out", "own")}
     if args.sroie:
         sets["sroie"] = receipts(args.sroie)

@@ -5,6 +5,10 @@ published sets in DATA; held-out rows are rows of the same sets, as they stand, 
 another fifth, and questions that no phrasing was made from. Seeded: the same data, the same rows.
 
     python bench/routing_data.py DATA --train train.jsonl [--held-out held_out.jsonl]
+    python bench/routing_data.py DATA --outcomes outcomes.jsonl --results RESULTS [RESULTS ...]
+
+The second form makes the rows that the complexity is trained on: whether the SLM's own answer was
+right, by the results of evaluations under the policy slm_only.
 """
 
 from __future__ import annotations
@@ -19,11 +23,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from tandem.evals.case import digest
+from tandem.evals.loading import load_cases
 
 PHRASINGS: Final = Path(__file__).parent.parent / "evals/datasets/routing_phrasings.toml"
 SEED: Final = 20_261_124
 ROWS: Final = 380
 """Training rows a task, before those of fields."""
+RIGHT: Final = 0.999
+"""An answer that is right in parts is not right."""
 HELD_OUT: Final = {"banking77": 170, "headlines": 140, "gsm8k": 110, "bfcl": 110, "contracts": 40}
 MOODS: Final = (
     ["positive", "negative"],
@@ -250,6 +257,23 @@ def _case(row: Row, source: str, task: str, **fields: Any) -> Row:
     return {"id": row["id"], "source": source, "right": [task], "request": request}
 
 
+def outcome_rows(data: Path, files: list[Path], left_out: set[str]) -> Iterator[Row]:
+    """Requests of evaluations, and whether the SLM's own answer to each was wrong."""
+    results: dict[tuple[str, str], Row] = {}
+    for path in files:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if "first_try" in row["scores"] and row["suite"] not in left_out:
+                results[row["suite"], row["id"]] = row
+    for suite in sorted({suite for suite, _ in results}):
+        for case in load_cases(suite, data).cases:
+            result = results.get((suite, case["id"]))
+            if result and not case["files"]:
+                failed = result["scores"]["first_try"] < RIGHT
+                fields = {**case["request"], "task": case["task"], "slm_failed": failed}
+                yield {"id": case["id"], "group": case["id"], **fields}
+
+
 def _write(path: Path, rows: Iterator[Row]) -> None:
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -261,11 +285,18 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of the published sets")
     parser.add_argument("--train", type=Path, help="where the training rows go")
     parser.add_argument("--held-out", type=Path, help="where the held-out rows go")
+    parser.add_argument("--outcomes", type=Path, help="where the rows of outcomes go")
+    parser.add_argument("--results", type=Path, nargs="*", default=[], help="results.jsonl files")
+    parser.add_argument(
+        "--leave-out", nargs="*", default=["sroie", "sst2"], help="suites that may not be shipped"
+    )
     args = parser.parse_args()
     if args.train:
         _write(args.train, training_rows(args.data))
     if args.held_out:
         _write(args.held_out, held_out_rows(args.data))
+    if args.outcomes:
+        _write(args.outcomes, outcome_rows(args.data, args.results, set(args.leave_out)))
 
 
 if __name__ == "__main__":

@@ -45,6 +45,13 @@ class FindTask:
         reader: gives a tier bound to one reading of this run's request; None: no model is asked,
             and what the head is not sure of is unclear.
         """
+        attempts = self._find(state, access, reader)
+        self._weigh(state["request"], state["profile"])
+        return attempts
+
+    def _find(
+        self, state: State, access: LlmAccess, reader: Callable[[TierName], TierCall] | None
+    ) -> list[Attempt]:
         request, profile = state["request"], state["profile"]
         if declared := request.get("task"):
             _name(profile, declared, 1.0, "declared by the caller")
@@ -64,6 +71,15 @@ class FindTask:
         if not profile["task"]:
             self._name_unclear(profile, feasible, head, attempt, access)
         return [attempt] if attempt else []
+
+    def _weigh(self, request: Request, profile: Profile) -> None:
+        complexity = self.services.head_reader.complexity(request, profile["task"])
+        profile["complexity"] = complexity
+        if complexity is not None:
+            profile["reasons"].append(
+                f"complexity {complexity:.2f}: probability that the SLM will not do, by the task "
+                "and the request's form"
+            )
 
     def _head(self, request: Request, profile: Profile) -> HeadReading | None:
         reader = self.services.head_reader

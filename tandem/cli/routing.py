@@ -14,9 +14,11 @@ from tandem.errors import InvalidRequest
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
+    from tandem.routing.complexity_training import Worth
     from tandem.routing.labelled import Labelled
     from tandem.routing.training import HeldOut
     from tandem.services import Services
+    from tandem.stats import Interval
 
 app = typer.Typer(help="The routing head.", no_args_is_help=True)
 
@@ -36,6 +38,10 @@ def train(
     from_ledger: Annotated[
         bool, typer.Option("--from-ledger", help="Also runs whose task the caller declared.")
     ] = False,
+    outcomes: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled requests with `slm_failed`; they train the complexity alone."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where the head goes.")] = Path("task_head.json"),
     origin: Annotated[
         str, typer.Option(help="For the card: where the data come from.")
@@ -56,6 +62,7 @@ def train(
     settings: Settings = ctx.obj
     services = Services(settings)
     rows = _rows(services, data or [], from_ledger)
+    answered = _read(services, outcomes or [])
     check_enough(rows, min_rows)
     embeddings = services.embeddings
     with _bar() as bar:
@@ -66,23 +73,23 @@ def train(
             fingerprint_of(embeddings),
             {"data": origin, "licence": licence},
             progress=lambda done: bar.update(doing, completed=done),
+            outcomes=answered,
         )
     _write(out, trained.head.to_json())
     _tell(trained.held_out)
+    _tell_worth(trained.worth)
     typer.echo(f"Written to {out}. Use it: [routing] head = {str(out)!r} in tandem.toml.")
 
 
 def _rows(services: Services, files: list[Path], from_ledger: bool) -> list[Labelled]:
     from tandem.graphs.tasks import Tasks
-    from tandem.routing.labelled import ledger_rows, read_labelled
+    from tandem.routing.labelled import ledger_rows
 
     if not files and not from_ledger:
         raise InvalidRequest("There is nothing to train on.", "Give --data, or --from-ledger.")
-    tasks, rows = list(Tasks(services)), []
-    for path in files:
-        rows += read_labelled(path, tasks, services.settings.limits)
+    rows = _read(services, files)
     if from_ledger:
-        found = ledger_rows(services.ledger, tasks)
+        found = ledger_rows(services.ledger, list(Tasks(services)))
         typer.echo(
             f"ledger: {len(found.rows):,} of {found.runs:,} finished runs have a declared task and "
             f'a text that was kept (ledger.texts = "{services.settings.ledger.texts}").',
@@ -90,6 +97,14 @@ def _rows(services: Services, files: list[Path], from_ledger: bool) -> list[Labe
         )
         rows += found.rows
     return rows
+
+
+def _read(services: Services, files: list[Path]) -> list[Labelled]:
+    from tandem.graphs.tasks import Tasks
+    from tandem.routing.labelled import read_labelled
+
+    tasks, limits = list(Tasks(services)), services.settings.limits
+    return [row for path in files for row in read_labelled(path, tasks, limits)]
 
 
 def _write(path: Path, text: str) -> None:
@@ -112,10 +127,25 @@ def _tell(figures: HeldOut) -> None:
         wrong = {said: n for said, n in figures.confusion[task].items() if said != task}
         most = sorted(wrong.items(), key=lambda pair: -pair[1])[:3]
         told = ", ".join(f"{said} {n}" for said, n in most)
-        table.add_row(
-            task, f"{share.mean:.2f} [{share.low:.2f}, {share.high:.2f}]", str(share.n), told
-        )
+        table.add_row(task, _between(share), str(share.n), told)
     Console().print(table)
+
+
+def _tell_worth(worth: Worth | None) -> None:
+    if worth is None:
+        typer.echo("complexity: not trained, too few rows say whether the SLM failed (slm_failed).")
+        return
+    typer.echo(
+        f"complexity: AUROC for a wrong answer of the SLM {_between(worth.auroc)}; the task alone "
+        f"{_between(worth.by_task_alone)}, the text's length {_between(worth.by_length)}; "
+        f"{worth.failed:,} of {worth.n:,} answers were wrong"
+    )
+    if worth.better_than_task < 0.975:
+        typer.echo("  That is not surely better than knowing the task.")
+
+
+def _between(share: Interval) -> str:
+    return f"{share.mean:.2f} [{share.low:.2f}, {share.high:.2f}]"
 
 
 def _bar() -> Progress:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tandem.errors import SettingsError
 from tandem.records import Request
+from tandem.routing.complexity import Complexity
 from tandem.routing.features import BUCKETS, COUNTS, counts, hashed
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class TaskHead:
     temperature: logits are divided by it.
     fingerprint: of the embedding model that it was trained on (`fingerprint_of`).
     card: what it was trained on, its licence, its figures and its date.
+    complexity: whether the SLM will do; None where the training had no answers of it.
     """
 
     classes: tuple[str, ...]
@@ -90,6 +92,7 @@ class TaskHead:
     temperature: float
     fingerprint: str
     card: Mapping[str, Any]
+    complexity: Complexity | None = None
 
     def read(self, request: Request, vector: Sequence[float]) -> HeadReading:
         """What `request` is, whose `head_text` has the embedding `vector`."""
@@ -112,6 +115,7 @@ class TaskHead:
                 "counts": list(COUNTS),
                 "buckets": BUCKETS,
                 "temperature": self.temperature,
+                "complexity": self.complexity and self.complexity.to_json(),
                 "layer": parts,
             },
             indent=1,
@@ -122,27 +126,29 @@ class TaskHead:
 _SHAPES: Final = ("bias", "embedding", "counts", "hashed")
 
 
-def load_head(path: Path, fingerprint: str) -> TaskHead:
-    """The head in `path`, for the embedding model named `fingerprint`.
+def load_head(path: Path) -> TaskHead:
+    """The head in `path`.
 
     Raises
     ------
-    SettingsError: there is no such file, it is no head of this version, or it was trained on
-        another embedding model.
+    SettingsError: there is no such file, or it is no head of this version.
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        head = _parsed(raw)
+        return _parsed(raw)
     except OSError as error:
         raise _refused(path, f"cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _refused(path, f"is no routing head of this version ({error})") from None
+
+
+def check_embedding(head: TaskHead, path: Path, fingerprint: str) -> None:
+    """Raises SettingsError where `head` (of `path`) was trained on another embedding model."""
     if head.fingerprint != fingerprint:
         raise _refused(
             path,
             f"was trained on the embedding model {head.fingerprint}, and this is {fingerprint}",
         )
-    return head
 
 
 def _parsed(raw: Any) -> TaskHead:
@@ -158,7 +164,15 @@ def _parsed(raw: Any) -> TaskHead:
         shape = getattr(layer, name).shape
         if shape[0] != len(classes) or (width is not None and shape[1:] != (width,)):
             raise ValueError(f"{name} has the shape {shape}")
-    return TaskHead(classes, layer, temperature, str(raw["fingerprint"]), dict(raw["card"]))
+    part = raw.get("complexity")
+    return TaskHead(
+        classes=classes,
+        layer=layer,
+        temperature=temperature,
+        fingerprint=str(raw["fingerprint"]),
+        card=dict(raw["card"]),
+        complexity=None if part is None else Complexity.from_json(part),
+    )
 
 
 def _packed(values: NDArray[np.float32]) -> dict[str, Any]:

@@ -125,10 +125,10 @@ def _labelled(path: Path, number: int, line: str, known: set[str], limits: Limit
     task = raw.get("task")
     if not task:
         raise bad("the field `task` is missing")
-    if task not in known:
+    if not isinstance(task, str) or task not in known:
         raise bad(f"the task {task!r:.60} is not known ({', '.join(sorted(known))})")
     failed = raw.pop("slm_failed", None)
-    if failed not in (None, True, False):
+    if failed is not None and not isinstance(failed, bool):
         raise bad("`slm_failed` is neither true nor false")
     group = str(raw.pop("group", ""))
     request = {key: value for key, value in raw.items() if key not in ("id", "source")}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tandem.errors import InvalidRequest
 from tandem.records import Request
+from tandem.routing.complexity_training import Worth, train_complexity
 from tandem.routing.features import BUCKETS, COUNTS, counts, hashed, head_text
 from tandem.routing.head import Linear, TaskHead
 from tandem.routing.labelled import Labelled
@@ -43,10 +44,11 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Trained:
-    """A head and its figures."""
+    """A head and its figures; `worth` is the complexity's, None where none was trained."""
 
     head: TaskHead
     held_out: HeldOut
+    worth: Worth | None
 
 
 def train(
@@ -55,6 +57,7 @@ def train(
     fingerprint: str,
     card: Mapping[str, Any],
     progress: Callable[[int], None] | None = None,
+    outcomes: Sequence[Labelled] = (),
 ) -> Trained:
     """A head of all rows; its figures come from heads that each left a fifth of the groups out.
 
@@ -63,6 +66,7 @@ def train(
     embed: text to unit vector, of the model that `fingerprint` names.
     card: what the file says of the data; figures and date are added.
     progress: gets the number of texts embedded.
+    outcomes: more rows with `slm_failed`; they train the complexity alone.
 
     Raises
     ------
@@ -78,14 +82,16 @@ def train(
     temperature = best_temperature(logits, np.searchsorted(classes, tasks))
     figures = _figures(logits / temperature, tasks, classes)
     model = _fitted(inputs.matrix, tasks)
+    complexity = train_complexity([*rows, *outcomes])
     head = TaskHead(
         classes=tuple(classes.tolist()),
         layer=inputs.layer(model.coef_, model.intercept_),
         temperature=temperature,
         fingerprint=fingerprint,
-        card={**card, **_card(rows, figures)},
+        card={**card, **_card(rows, figures, complexity and complexity.worth)},
+        complexity=complexity and complexity.complexity,
     )
-    return Trained(head, figures)
+    return Trained(head, figures, complexity and complexity.worth)
 
 
 @dataclass(frozen=True)
@@ -255,7 +261,7 @@ def _log_softmax(logits: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
-def _card(rows: Sequence[Labelled], figures: HeldOut) -> dict[str, Any]:
+def _card(rows: Sequence[Labelled], figures: HeldOut, worth: Worth | None) -> dict[str, Any]:
     return {
         "trained": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "rows": len(rows),
@@ -265,5 +271,13 @@ def _card(rows: Sequence[Labelled], figures: HeldOut) -> dict[str, Any]:
             "accuracy": [round(one, 4) for one in figures.accuracy[:3]],
             "by_task": {task: round(one.mean, 4) for task, one in figures.by_task.items()},
             "ece": round(figures.ece, 4),
+        },
+        "complexity": worth
+        and {
+            "rows": worth.n,
+            "failed": worth.failed,
+            "auroc": [round(one, 3) for one in worth.auroc[:3]],
+            "auroc_of_task_alone": [round(one, 3) for one in worth.by_task_alone[:3]],
+            "auroc_of_length": [round(one, 3) for one in worth.by_length[:3]],
         },
     }
