@@ -29,10 +29,11 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem.errors import LedgerError, TandemError
 from tandem.ledger import connection as database
+from tandem.ledger.columns import error_columns, profile_columns
 from tandem.ledger.days import add_spend
 from tandem.ledger.tables import attempts, feedback, runs
 from tandem.privacy.masking import mask
-from tandem.records import Answer, Attempt, Decision, ErrorInfo, Profile, Request, Verdict
+from tandem.records import Answer, Attempt, Decision, Profile, Request, Verdict
 from tandem.settings import Settings
 
 Texts = Literal["none", "sampled", "all"]
@@ -119,7 +120,7 @@ class Ledger:
             "task": request.get("task", ""),
             "reasons": [],
             "currency": self.currency,
-            **_profile_columns(profile, decision),
+            **profile_columns(profile, decision),
             "request": self._kept(run_id, request, profile),
         }
         self._insert(runs, row, insert(runs))
@@ -128,7 +129,7 @@ class Ledger:
         self, run_id: str, profile: Profile, decision: Decision, request: Request | None = None
     ) -> None:
         """What the request is and where it goes; `request` again where texts may be kept."""
-        columns = _profile_columns(profile, decision)
+        columns = profile_columns(profile, decision)
         kept = self._kept(run_id, request, profile) if request else None
         if kept is not None or profile["sensitivity"] not in _KEEPS_TEXT:
             columns["request"] = kept
@@ -151,7 +152,7 @@ class Ledger:
             "seconds": attempt["seconds"],
             "cost": attempt["cost"],
             "signals": attempt["signals"],
-            **_error_columns(error),
+            **error_columns(error),
         }
         if self._texts != "none" and self._keeps_texts_of(run_id):
             row["output"] = attempt["output"]
@@ -181,7 +182,7 @@ class Ledger:
     def finish(self, run_id: str, answer: Answer) -> None:
         """A run ended."""
         columns = {
-            **_profile_columns(answer["profile"], None),
+            **profile_columns(answer["profile"], None),
             "finished": time.time(),
             "status": answer["status"],
             "reasons": [mask(reason) for reason in answer["reasons"]],
@@ -191,7 +192,7 @@ class Ledger:
             "all_llm_cost": answer["all_llm_cost"],
             "all_llm_estimated": answer["all_llm_estimated"],
             "seconds": answer["seconds"],
-            **_error_columns(answer["error"]),
+            **error_columns(answer["error"]),
         }
         self._update(run_id, columns)
 
@@ -203,7 +204,7 @@ class Ledger:
             "finished": time.time(),
             "status": "failed",
             "cost": func.coalesce(spent.scalar_subquery(), 0.0),
-            **_error_columns(error.info()),
+            **error_columns(error.info()),
         }
         still = runs.c.id == run_id, runs.c.status == RUNNING
         with self.writing() as connection:
@@ -295,31 +296,6 @@ def _forget_texts(connection: Connection, run_id: str) -> None:
     connection.execute(update(runs).where(runs.c.id == run_id).values(request=None))
     connection.execute(update(attempts).where(attempts.c.run_id == run_id).values(output=None))
     connection.execute(update(feedback).where(feedback.c.run_id == run_id).values(value=None))
-
-
-def _profile_columns(profile: Profile | None, decision: Decision | None) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    if profile:
-        keys = ("task", "task_confidence", "complexity", "sensitivity", "latency", "deadline_ms")
-        columns |= {key: profile[key] for key in (*keys, "quality", "tenant")}  # type: ignore[literal-required]
-        spans = ("type", "start", "end", "score", "source")
-        columns["evidence"] = [{key: each[key] for key in spans} for each in profile["evidence"]]  # type: ignore[literal-required]
-        columns["reasons"] = [mask(reason) for reason in profile["reasons"]]
-    if decision:
-        columns |= {
-            "node": decision["node"],
-            "first_tier": decision["tier"],
-            "may_escalate": decision["may_escalate"],
-            "reasons": columns.get("reasons", []) + [mask(each) for each in decision["reasons"]],
-        }
-    return columns
-
-
-def _error_columns(error: ErrorInfo | None) -> dict[str, Any]:
-    # Masked: a server's message may quote the prompt.
-    if error is None:
-        return {"error_code": None, "error_what": None}
-    return {"error_code": error["code"], "error_what": mask(error["what"])}
 
 
 def _plain(row: RowMapping) -> dict[str, Any]:
