@@ -95,9 +95,8 @@ class LabelTask:
         attempt = plan.head_attempt() if plan else None
         if plan is None or attempt is None:
             return None
-        asked = plan.asked("llm")
-        turns = self._prompt(asked, speakable(asked["labels"]), 1 << 20).messages
-        usage = plan.llm_usage(sum(len(turn["content"].encode()) for turn in turns), len(turns))
+        turns = self.rendered(plan.asked("llm"))
+        usage = plan.llm_usage(sum(len(turn.encode()) for turn in turns), len(turns))
         price = plan.own.llm_price(usage)
         return First(attempt, plan.then_slm(), {"all_llm_usage": usage, "llm_price": price})
 
@@ -159,6 +158,11 @@ class LabelTask:
         mean = {label: (first[label] * number + second[label]) / (number + 1) for label in first}
         output = {"label": max(mean, key=mean.__getitem__), "probabilities": mean}
         return tier.attempt(output, signals=label_signals(mean))
+
+    def rendered(self, prepared: Prepared) -> list[str]:
+        """The prompt's turns as texts, where the context window is no limit."""
+        prompt = self._prompt(prepared, speakable(prepared["labels"]), 1 << 20)
+        return [turn["content"] for turn in prompt.messages]
 
     def prompt_sum(self, labels: Sequence[str], asking: Asking) -> str:
         """A short hash of the prompt for these labels, asked so: with another, what was measured

@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from tandem.cli import ask, doctor, explain, feedback, index, models, policy, report, routing, run
+from tandem.cli import (
+    ask,
+    calibrate,
+    doctor,
+    explain,
+    feedback,
+    index,
+    models,
+    policy,
+    report,
+    routing,
+    run,
+)
 from tandem.cli import eval as eval_command
 from tandem.cli.requests import unexpected
 from tandem.errors import InvalidRequest, TandemError
@@ -28,6 +40,7 @@ app.command("explain")(explain.command)
 app.command("run")(run.command)
 app.command("feedback")(feedback.command)
 app.command("report")(report.command)
+app.command("calibrate")(calibrate.command)
 app.command("eval")(eval_command.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.app, name="models", help="Fetch, verify and stop the embedded models.")

@@ -1,0 +1,125 @@
+"""Labelled rows for calibration: read, checked, and dealt out to fitting, calibration and test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.errors import InvalidRequest
+from tandem.quality.calibration.examples import same_key
+
+Ints = NDArray[np.int64]
+TEXT_KEYS: Final = ("text", "input")
+LABEL_KEYS: Final = ("label", "expected", "output")
+SHARES: Final = (0.6, 0.2)
+"""Of all rows, for fitting and for calibration; the rest tests."""
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """Texts with their labels.
+
+    Parameters
+    ----------
+    names: the label set, in order. labels: positions in it, shape (rows,).
+    """
+
+    texts: Sequence[str]
+    labels: Ints
+    names: tuple[str, ...]
+
+
+class Split(NamedTuple):
+    """Row numbers of the three disjoint parts, each in random order: its first n are a sample."""
+
+    fit: Ints
+    calibrate: Ints
+    test: Ints
+
+
+def read_labelled(path: Path, names: Sequence[str] = ()) -> LabelledRows:
+    """The rows of a JSON Lines file: `text` (or `input`) and `label` (or `expected`, `output`).
+
+    Parameters
+    ----------
+    names: the label set; empty: the labels that stand in the file.
+
+    Raises
+    ------
+    InvalidRequest: it cannot be read; a line is no such row; a label is not of the set; all rows
+        have one label. The message names the line and never holds the text.
+    """
+    found: list[tuple[str, str]] = []
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            found.append(_row(path, number, line, names))
+    if not found:
+        raise InvalidRequest(f"{path} holds no rows.", "Give one JSON object a line.")
+    known = tuple(names) or tuple(sorted({label for _, label in found}))
+    if len({label for _, label in found}) < 2:
+        raise InvalidRequest(
+            f"All rows of {path} have the same label.",
+            "Calibration needs rows of at least two labels.",
+        )
+    at = {label: position for position, label in enumerate(known)}
+    return LabelledRows(
+        [text for text, _ in found], np.array([at[label] for _, label in found]), known
+    )
+
+
+def split(rows: LabelledRows, seed: int = 0) -> Split:
+    """Deal rows out by a hash of their text and `seed`: the same rows always fall alike, and rows
+    of the same text together, so that no test row was seen before."""
+    drawn = [_drawn(text, seed) for text in rows.texts]
+    order = sorted(range(len(drawn)), key=lambda row: drawn[row])
+    first, second = SHARES
+    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for row in order:
+        part = 0 if drawn[row] < first else 1 if drawn[row] < first + second else 2
+        parts[part].append(row)
+    return Split(*(np.array(part, dtype=np.int64) for part in parts))
+
+
+def _drawn(text: str, seed: int) -> float:
+    told = f"{seed}\0{same_key(text)}".encode("utf-8", "replace")
+    return int.from_bytes(hashlib.sha256(told).digest()[:8], "big") / 2**64
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{path} cannot be read: {error}.", "Nothing was run.") from None
+
+
+def _row(path: Path, number: int, line: str, names: Sequence[str]) -> tuple[str, str]:
+    def bad(what: str) -> InvalidRequest:
+        return InvalidRequest(f"{path}:{number}: {what}.", "Correct the line; nothing was run.")
+
+    try:
+        row = json.loads(line)
+    except (json.JSONDecodeError, RecursionError):
+        raise bad("no JSON") from None
+    if not isinstance(row, dict):
+        raise bad("not a JSON object")
+    text, label = _first(row, TEXT_KEYS), _first(row, LABEL_KEYS)
+    if isinstance(label, dict):
+        label = label.get("label")
+    if not isinstance(text, str) or not text.strip():
+        raise bad(f"no {' or '.join(f'`{key}`' for key in TEXT_KEYS)} (a text)")
+    if not isinstance(label, str) or not label.strip():
+        raise bad(f"no {', '.join(f'`{key}`' for key in LABEL_KEYS)} (a label)")
+    if names and label not in names:
+        raise bad("the label is not one of --labels")
+    return text, label
+
+
+def _first(row: dict[str, Any], keys: Sequence[str]) -> Any:
+    return next((row[key] for key in keys if key in row), None)

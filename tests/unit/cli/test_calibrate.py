@@ -1,0 +1,56 @@
+"""`tandem calibrate`: the report, what is written, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tandem.evals import services as eval_services
+from tests.unit.cli.shell import ERROR, INVALID, Run, check
+from tests.unit.loop.calibrating import TEXTS, calibrating, write_rows
+
+SMALL = ("--slm-rows", "30", "--llm-rows", "0", "--examples", "0")
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(eval_services, "EvalServices", lambda *_: calibrating(tmp_path))
+    return write_rows(tmp_path / "rows.jsonl", TEXTS[:240])
+
+
+def test_a_dry_run_tells_and_writes_nothing(run: Run, rows: Path, tmp_path: Path) -> None:
+    told = run("calibrate", "sentiment", "--data", rows, *SMALL)
+    assert told.code == 0
+    assert "Promise: of the answers accepted without the LLM for sentiment" in told.out
+    assert "Nothing was written" in told.out
+    assert not (tmp_path / ".tandem/calibration").exists()
+
+
+def test_write_puts_it_in_force(run: Run, rows: Path, tmp_path: Path) -> None:
+    told = run("calibrate", "sentiment", "--data", rows, "--slm-rows", "0", "--write")
+    assert told.code == 0
+    (path,) = (tmp_path / ".tandem/calibration").glob("sentiment-*.json")
+    assert str(path) in told.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("draft",), "no label task"),
+        (("sentiment", "--target", "1.5"), "between 0 and 1"),
+        (("sentiment", "--labels", "up,down"), "not one of --labels"),
+        (("sentiment", "--target", "0.99"), "at least 230"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused(
+    run: Run, rows: Path, words: tuple[str, ...], said: str
+) -> None:
+    check(run("calibrate", *words, "--data", rows), INVALID, said)
+
+
+def test_a_picture_that_cannot_be_written_is_told(run: Run, rows: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "none" / "curve.png"
+    words = ("--slm-rows", "0", "--llm-rows", "0", "--picture", picture)
+    check(run("calibrate", "sentiment", "--data", rows, *words), ERROR, "cannot be written")

@@ -1,0 +1,134 @@
+"""A whole calibration on fake models, and what it comes to in the graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tandem.errors import InvalidRequest, ModelError, ModelUnavailable
+from tandem.graphs.hybrid import build
+from tandem.graphs.tasks import Tasks, calibrations
+from tandem.loop.calibrate import Calibrator, Options, Outcome, refuse_too_few
+from tandem.loop.labelled import read_labelled
+from tandem.loop.pictures import in_text, to_png
+from tandem.loop.telling import curves_of, lines
+from tandem.nodes.labels import LabelTask
+from tandem.quality.calibration.curves import Curve
+from tests.unit.loop.calibrating import TEXTS, calibrating, label_of, write_rows
+from tests.unit.quality.calibration.rows import LABELS
+from tests.unit.services import FakeServices
+
+OPTIONS = Options(slm_rows=40, llm_rows=30, probe_rows=20)
+
+
+def calibrator(services: FakeServices, options: Options = OPTIONS) -> Calibrator:
+    task = Tasks(services)["sentiment"]
+    assert isinstance(task, LabelTask)
+    return Calibrator(services, replace(task, calibrated=None), options)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("calibrating")
+
+
+@pytest.fixture(scope="module")
+def outcome(folder: Path) -> Outcome:
+    rows = read_labelled(write_rows(folder / "rows.jsonl"), LABELS)
+    return calibrator(calibrating(folder)).run(rows)
+
+
+def test_the_parts_are_disjoint_and_each_stage_was_asked_where_it_should(outcome: Outcome) -> None:
+    parts, slm = outcome.measured.split, outcome.measured.slm
+    assert slm is not None
+    asked = set(slm.answered(np.arange(len(TEXTS))).tolist())
+    assert asked == {row for part in parts for row in part[:40].tolist()}
+    assert len(set(np.concatenate(parts).tolist())) == len(TEXTS)
+
+
+def test_a_head_that_knows_is_certified_and_pays(outcome: Outcome) -> None:
+    made = outcome.calibration.promise(0.9, ("head", "slm"))
+    assert made is not None
+    assert made.stages == ("head",)
+    found = next(one for one in outcome.outlooks if one.promise == made)
+    assert found.kept
+    assert found.head > 0.5
+    assert found.cost is not None
+    assert found.cost < 0.5
+
+
+def test_what_the_model_says_is_told_before_and_after_its_score(outcome: Outcome) -> None:
+    told = outcome.figures["slm"]
+    assert told["raw_accuracy"] < 0.6
+    assert told["accuracy"] > told["raw_accuracy"] + 0.2  # the score also asks the head
+    assert {"auroc", "aurc", "ece_before", "ece_after"} <= told.keys()
+
+
+def test_examples_never_show_a_row_its_own_answer(folder: Path) -> None:
+    services = calibrating(folder)
+    calibrator(services, replace(OPTIONS, llm_rows=0, examples=4)).run(
+        read_labelled(folder / "rows.jsonl")
+    )
+    prompts = services.fakes["slm"].prompts
+    assert len(prompts) == 120
+    for prompt in prompts:
+        *turns, own = [turn["content"] for turn in prompt.messages]
+        assert len(turns) == 9
+        assert own not in turns
+
+
+def test_the_report_tells_everything(outcome: Outcome) -> None:
+    told = "\n".join(lines(outcome, 0.9))
+    for words in ("rows for fitting", "calibration error", "nothing certified", "Promise: of the"):
+        assert words in told
+    assert "LLM is asked with" in told
+    assert {"head", "slm", "both"} == set(curves_of(outcome))
+
+
+def test_a_calibration_is_in_force_once_it_is_saved(outcome: Outcome, tmp_path: Path) -> None:
+    services = calibrating(tmp_path)
+    calibrations(services.settings).save(outcome.calibration)
+    text = "gold climbs on day 77"
+    request = {"text": text, "task": "sentiment", "labels": list(LABELS)}
+    answer = build(services).compile().invoke({"request": request})["answer"]
+    assert (answer["tier"], answer["output"]["label"]) == ("head", label_of(text))
+    assert any("at least 90 % are right" in reason for reason in answer["reasons"])
+
+
+def test_a_tier_that_is_down_ends_it_with_its_error(folder: Path) -> None:
+    services = FakeServices(folder, slm=[ModelUnavailable("The SLM is down.", "Start it.")])
+    services.__dict__["embeddings"] = calibrating(folder).embeddings
+    with pytest.raises(ModelError, match="is down"):
+        calibrator(services).run(read_labelled(folder / "rows.jsonl"))
+
+
+def test_rows_that_may_not_reach_a_public_model_are_no_examples(tmp_path: Path) -> None:
+    card = "gold climbs for 4539148803436467 on day 3"
+    file = write_rows(tmp_path / "rows.jsonl", [*TEXTS[:200], card])
+    services = calibrating(tmp_path)
+    made = calibrator(services, replace(OPTIONS, slm_rows=25, llm_rows=0, examples=2)).run(
+        read_labelled(file)
+    )
+    assert made.calibration.examples is not None
+    assert card not in made.calibration.examples.texts
+
+
+def test_too_few_rows_are_told_with_how_many_it_takes() -> None:
+    with pytest.raises(InvalidRequest, match="at least 22") as caught:
+        refuse_too_few(21, OPTIONS)
+    assert "220 rows" in str(caught.value)
+    refuse_too_few(22, OPTIONS)
+
+
+def test_pictures(tmp_path: Path) -> None:
+    x = np.arange(1, 101) / 100
+    curves = {"head": Curve(x, x / 5), "slm": Curve(x, x / 3)}
+    drawn = in_text(curves)
+    assert len({len(line) <= 80 for line in drawn}) == 1
+    assert any("o head, + slm" in line for line in drawn)
+    pytest.importorskip("matplotlib")
+    to_png(curves, tmp_path / "curve.png", "sentiment")
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
