@@ -40,13 +40,13 @@ SCHEMA: Final[dict[str, Any]] = {
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "reasoning": {"type": "string", "maxLength": 300},
+            "reasoning": {"type": "string", "maxLength": 160},
             "score": {"type": "boolean"},
         },
         "required": ["reasoning", "score"],
     },
 }
-_MAX_TOKENS: Final = 200
+_MAX_TOKENS: Final = 120
 NO_VERDICT: Final = "no verdict"
 
 Bind = Callable[[Request, str], TierCall]
@@ -187,7 +187,9 @@ def facts_of(expected: Any) -> str:
         f"- It says: {one if isinstance(one, str) else ' or '.join(one)}"
         for one in expected.get("includes", [])
     ]
-    lines += [f"- It does not say: {one}" for one in expected.get("excludes", [])]
+    # Marks of places left to fill in: the prompt asks for these in words.
+    excluded = (one for one in expected.get("excludes", []) if not one.startswith(("[", "{")))
+    lines += [f"- It does not say: {one}" for one in excluded]
     if "max_words" in expected:
         lines.append(f"- It has at most {expected['max_words']} words")
     return "\n".join(lines)
