@@ -37,6 +37,9 @@ def command(
     examples: Annotated[
         int | None, typer.Option(min=0, help="Nearest rows in a prompt; else what measures better.")
     ] = None,
+    keep_examples: Annotated[
+        int, typer.Option(min=0, help="Labelled rows kept for prompts, at most.")
+    ] = 2000,
     seed: Annotated[int, typer.Option(help="Deals the rows out.")] = 0,
     picture: Annotated[Path | None, typer.Option(help="Write the curve as a PNG.")] = None,
     write: Annotated[
@@ -60,6 +63,7 @@ def command(
         slm_rows=slm_rows,
         llm_rows=llm_rows,
         examples=examples,
+        most_examples=keep_examples,
         seed=seed,
     )
     names = [label.strip() for label in labels.split(",")] if labels else []

@@ -23,7 +23,6 @@ from tandem.models.embeddings import embed_all, fingerprint_of
 from tandem.models.identity import tier_identity
 from tandem.nodes.calibrated import shortlist
 from tandem.nodes.labels import LabelTask
-from tandem.privacy.assess import assess
 from tandem.quality.calibration.calibration import Asking, LabelCalibration, TierFit
 from tandem.quality.calibration.examples import Examples
 from tandem.quality.calibration.head import FittedHead, Guess, fit_head
@@ -163,7 +162,7 @@ class Calibrator:
         open_rows = [
             int(row)
             for row in parts.fit[: self.options.most_examples]
-            if assess({"text": rows.texts[row]}).sensitivity in ("none", "internal")
+            if self.services.assess({"text": rows.texts[row]}).sensitivity in ("none", "internal")
         ]
         labels = rows.labels[open_rows].tolist()
         return Examples([rows.texts[row] for row in open_rows], labels, vectors[open_rows])

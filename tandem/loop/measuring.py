@@ -19,7 +19,6 @@ from tandem.models.tier import CallContext
 from tandem.nodes.calibrated import TURN_TOKENS
 from tandem.nodes.labels import LabelTask
 from tandem.nodes.run_task import attempted
-from tandem.privacy.assess import assess
 from tandem.quality.calibration.calibration import Asking
 from tandem.quality.calibration.examples import Examples
 from tandem.records import Profile, Request, TierName
@@ -143,7 +142,7 @@ class Asker:
 
     def _profile(self, text: str) -> Profile:
         request: Request = {"text": text}
-        assessed = assess(request)
+        assessed = self.services.assess(request)
         return {
             "task": self.task.name,
             "task_confidence": 1.0,
