@@ -31,5 +31,6 @@ def labelled(each: int = 12, slm_failed: bool = False) -> list[Labelled]:
     ]
 
 
-def trained(rows: Sequence[Labelled] | None = None) -> Trained:
-    return train(rows or labelled(), embed, FINGERPRINT, {"data": "test rows"})
+def trained(rows: Sequence[Labelled] | None = None, outcomes: Sequence[Labelled] = ()) -> Trained:
+    card = {"data": "test rows"}
+    return train(rows or labelled(), embed, FINGERPRINT, card, outcomes=outcomes)

@@ -21,7 +21,7 @@ class Embeddings(WordEmbeddings):
 
 @cache
 def head() -> TaskHead:
-    return trained(labelled(each=40, slm_failed=True)).head
+    return trained(outcomes=labelled(each=40, slm_failed=True)).head
 
 
 @pytest.fixture
