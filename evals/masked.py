@@ -18,6 +18,7 @@ from tandem.errors import EgressBlocked
 from tandem.evals.case import Case
 from tandem.evals.result import Result
 from tandem.privacy.assess import assess
+from tandem.privacy.checked import Scan
 from tandem.privacy.detectors import Finding, highest, rank
 from tandem.privacy.egress import STATEMENTS, Guard
 from tandem.privacy.masking import HIDDEN, mask
@@ -111,7 +112,7 @@ class RowMasker:
             raise Withheld
 
     def _cleaned(self, row: Any, request: Request) -> Any:
-        cleaned = _masked(row, self._known(request))
+        cleaned = _masked(row, self._known(request), self.guard.scan)
         try:
             self.guard.release("\n".join(_texts(cleaned)), _MASKED, OUTLET)
         except EgressBlocked:
@@ -173,17 +174,20 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
-def _masked(value: Any, known: Mapping[str, str]) -> Any:
+def _masked(value: Any, known: Mapping[str, str], scan: Scan) -> Any:
     """A JSON-like value, masked, and without the `known` texts, however they are spaced."""
     if isinstance(value, Mapping):
-        return {_masked(str(key), known): _masked(each, known) for key, each in value.items()}
+        return {
+            _masked(str(key), known, scan): _masked(each, known, scan)
+            for key, each in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_masked(each, known) for each in value]
+        return [_masked(each, known, scan) for each in value]
     # The digits of a measured figure may look like anything; an identifier has no fraction.
     if value is None or isinstance(value, bool) or (isinstance(value, float) and value % 1):
         return value
     text = f"{value:.0f}" if isinstance(value, float) else str(value)
-    masked = _mask_again(text) if len(text) <= _SHORT else mask(text)
+    masked = _mask_again(text, scan) if len(text) <= _SHORT else mask(text, scan)
     if masked == HIDDEN != text:
         raise Withheld
     for sensitive, kind in known.items():

@@ -39,19 +39,22 @@ from tandem.evals.masked import RowMasker, Withheld
 from tandem.evals.result import Result
 from tandem.evals.runner import tried
 from tandem.evals.targets import Bench, make_target
+from tandem.privacy.detectors import Detector
 from tandem.privacy.tracing import anonymizer
-from tandem.settings import Settings
+from tandem.settings import Settings, load
 
 TRACING = "LANGSMITH_TRACING"
 TRACKING = "LANGSMITH_TEST_TRACKING"
 
 
-def configure(environment: MutableMapping[str, str] | None = None) -> bool:
+def configure(
+    environment: MutableMapping[str, str] | None = None, settings: Settings | None = None
+) -> bool:
     """Make `@pytest.mark.langsmith` work with and without a key; whether tests are logged.
 
     Without a key (or with LANGSMITH_TRACING=false) the same tests run offline; the plugin alone
-    would fail them. With one, the process's LangSmith client masks what it sends. Call it before
-    any other use of LangSmith.
+    would fail them. With one, the process's LangSmith client masks what it sends, by the detector
+    of `settings` (else of ./tandem.toml). Call it before any other use of LangSmith.
     """
     environment = os.environ if environment is None else environment
     if not environment.get(KEY) or environment.get(TRACING, "true") == "false":
@@ -60,7 +63,8 @@ def configure(environment: MutableMapping[str, str] | None = None) -> bool:
     environment.setdefault(TRACING, "true")
     from langsmith.run_trees import get_cached_client
 
-    get_cached_client(anonymizer=anonymizer)
+    detector = Detector.from_settings((settings or load()).privacy)
+    get_cached_client(anonymizer=anonymizer(detector))
     return True
 
 

@@ -43,7 +43,11 @@ class EvalServices(Services):
     @cached_property
     def ledger(self) -> Ledger:
         """A ledger beside the results."""
-        return Ledger(f"sqlite:///{self._ledger_file.absolute()}", currency=self.settings.currency)
+        return Ledger(
+            f"sqlite:///{self._ledger_file.absolute()}",
+            currency=self.settings.currency,
+            scan=self.detector,
+        )
 
     def tier(self, name: TierName, task: str = "") -> Tier:
         """The tier `name`, its answers kept."""

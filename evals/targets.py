@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from tandem.app import assessed
 from tandem.errors import SettingsError
 from tandem.evals.cache import AnswerCache
 from tandem.evals.case import Case, digest
@@ -27,8 +26,7 @@ from tandem.models.tier import CallContext, TierCall
 from tandem.nodes.run_task import attempted
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
-from tandem.privacy.assess import assess
-from tandem.privacy.tracing import traced
+from tandem.privacy.assess import Assessment
 from tandem.records import Answer, Attempt, Document, Profile, Request, TierName
 from tandem.settings import Settings, load
 
@@ -128,10 +126,8 @@ class GraphTarget:
         return timed(result, max(own, 0.0), _leaks(case, self._services))
 
     def _answer(self, request: Request) -> Answer:
-        settings = self._services.settings
-        config: Any = {"recursion_limit": settings.limits.recursion}
-        with traced(assessed(request), settings.privacy.public_may_see):
-            result = self._graph.invoke(Input(request=request), config, context=Context())
+        config: Any = {"recursion_limit": self._services.settings.limits.recursion}
+        result = self._graph.invoke(Input(request=request), config, context=Context())
         answer: Answer = result["answer"]
         return answer
 
@@ -158,7 +154,7 @@ class TierTarget:
         services.stopwatch.reset()
         services.sent.clear()
         started = time.perf_counter()
-        profile = _profile(case, request)
+        profile = _profile(case, request, services.assess(request))
         call = self._bound(services, case["task"], profile)
         failed: list[str] = []
         if case["task"] == _TOOL_TASK:
@@ -212,8 +208,8 @@ def _request(case: Case, services: EvalServices) -> Request:
     return {**request, "documents": [*request.get("documents", []), *loaded]}
 
 
-def _profile(case: Case, request: Request) -> Profile:
-    sensitivity, evidence, reasons, floor = assess(request)
+def _profile(case: Case, request: Request, assessed: Assessment) -> Profile:
+    sensitivity, evidence, reasons, floor = assessed
     return {
         "task": case["task"],
         "task_confidence": 1.0,

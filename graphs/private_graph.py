@@ -21,6 +21,8 @@ from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from tandem.nodes.state import Context, Input, Output, State
+from tandem.privacy.checked import Scan
+from tandem.privacy.detectors import scan
 from tandem.privacy.tracing import traced
 from tandem.records import Sensitivity
 from tandem.services import Services
@@ -103,7 +105,7 @@ class PrivateGraph(CompiledStateGraph[State, Context, Input, Output]):
             return "secret"
 
     def _traced(self, level: Sensitivity) -> AbstractContextManager[None]:
-        return traced(level, self._may_be_seen())
+        return traced(level, self._scan(), self._may_be_seen())
 
     def _kept(self, level: Sensitivity, kwargs: dict[str, Any]) -> tuple[PrivateGraph, Any]:
         """The graph that runs a request of `level`, and its arguments: without a checkpointer, and
@@ -117,6 +119,12 @@ class PrivateGraph(CompiledStateGraph[State, Context, Input, Output]):
         context = _as_context(kwargs.get("context"))
         noted = replace(context, notes=(*context.notes, why))
         return self.copy({"checkpointer": None}), {**kwargs, "context": noted}
+
+    def _scan(self) -> Scan:
+        try:
+            return self.services.detector
+        except Exception:
+            return scan  # as below
 
     def _may_be_seen(self) -> tuple[Sensitivity, ...]:
         try:

@@ -59,7 +59,7 @@ class Explain:
         classify = Classify(unwritten, self.tasks, reads=self.reads)
         state: State = {"request": request}
         # Outside the graph nobody looked yet at what a tracer may see.
-        with traced("secret", ()):
+        with traced("secret", self.services.detector, ()):
             found = classify(state, Runtime(context=context or Context()))
         self.services.vaults.forget(found["run_id"])
         refused: ErrorInfo | None = found["error"]

@@ -22,8 +22,7 @@ from tandem.models.cancel import Cancellation, cancelling
 from tandem.nodes.explain import Explain, Explanation
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
-from tandem.privacy.assess import assess
-from tandem.records import Answer, Request, Sensitivity
+from tandem.records import Answer, Request
 from tandem.services import Services
 from tandem.settings import Settings, load
 from tandem.tools.base import Tool
@@ -198,15 +197,6 @@ class Tandem:
         if isinstance(schema, type) and issubclass(schema, BaseModel):
             given["output_schema"] = schema.model_json_schema()
         return cast("Request", given), context, config
-
-
-def assessed(request: Any) -> Sensitivity:
-    """The sensitivity of what may not be a valid request yet."""
-    try:
-        return assess(request).sensitivity
-    except Exception:
-        # Whatever is wrong with the request, classify tells; unread it counts as secret.
-        return "secret"
 
 
 def _events(mode: str, chunk: Any) -> Iterator[Event]:

@@ -14,7 +14,7 @@ from tandem.ledger.spend import Spend
 from tandem.ledger.store import Ledger
 from tandem.models.tier import Tier
 from tandem.privacy.assess import Assessment, assess
-from tandem.privacy.detectors import TYPES, scan
+from tandem.privacy.detectors import Detector
 from tandem.privacy.egress import Guard
 from tandem.privacy.redaction import Vaults
 from tandem.records import Document, Request, TierName
@@ -69,7 +69,12 @@ class Services:
     @cached_property
     def guard(self) -> Guard:
         """Decides what may leave for a tier that is not private."""
-        return Guard.from_settings(self.settings.privacy, scan, TYPES)
+        return Guard.from_settings(self.settings.privacy, self.detector, self.detector.types)
+
+    @cached_property
+    def detector(self) -> Detector:
+        """Finds what is sensitive: the shipped detectors, and the settings' terms and patterns."""
+        return Detector.from_settings(self.settings.privacy)
 
     @cached_property
     def vaults(self) -> Vaults:

@@ -25,7 +25,7 @@ from tandem.cli import (
 from tandem.cli import eval as eval_command
 from tandem.cli.requests import unexpected
 from tandem.errors import InvalidRequest, TandemError
-from tandem.settings import load
+from tandem.settings import Settings, load
 
 EXIT_ERROR = 1
 EXIT_INVALID = 2
@@ -59,17 +59,19 @@ def options(
 ) -> None:
     """Read the settings once for every command."""
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
-    if verbose:
-        _mask_logs()
     ctx.obj = load(settings)
+    if verbose:
+        _mask_logs(ctx.obj)
 
 
-def _mask_logs() -> None:
+def _mask_logs(settings: Settings) -> None:
     """Tracebacks and other libraries' messages may quote a request."""
+    from tandem.privacy.detectors import Detector
     from tandem.privacy.masking import MaskFilter
 
+    masking = MaskFilter(Detector.from_settings(settings.privacy))
     for handler in logging.getLogger().handlers:
-        handler.addFilter(MaskFilter())
+        handler.addFilter(masking)
 
 
 def main() -> None:

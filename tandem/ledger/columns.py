@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from tandem.privacy.masking import mask
 from tandem.records import Decision, ErrorInfo, Profile
 
+Mask = Callable[[str], str]
 
-def profile_columns(profile: Profile | None, decision: Decision | None) -> dict[str, Any]:
+
+def profile_columns(
+    profile: Profile | None, decision: Decision | None, mask: Mask
+) -> dict[str, Any]:
     """What a run's row holds of its profile and decision; reasons masked."""
     columns: dict[str, Any] = {}
     if profile:
@@ -27,7 +31,7 @@ def profile_columns(profile: Profile | None, decision: Decision | None) -> dict[
     return columns
 
 
-def error_columns(error: ErrorInfo | None) -> dict[str, Any]:
+def error_columns(error: ErrorInfo | None, mask: Mask) -> dict[str, Any]:
     """An error's code and first sentence."""
     # Masked: a server's message may quote the prompt.
     if error is None:

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
@@ -32,6 +33,8 @@ from tandem.ledger import connection as database
 from tandem.ledger.columns import error_columns, profile_columns
 from tandem.ledger.days import add_spend
 from tandem.ledger.tables import attempts, feedback, runs
+from tandem.privacy.checked import Scan
+from tandem.privacy.detectors import Detector, scan
 from tandem.privacy.masking import mask
 from tandem.records import Answer, Attempt, Decision, Profile, Request, Verdict
 from tandem.settings import Settings
@@ -66,6 +69,7 @@ class Ledger:
     texts: whether requests and outputs are kept; never those of personal or secret runs.
     sample_share: share of the runs kept by `sampled`, chosen by the run's id.
     currency: that of all costs.
+    scan: finds what is sensitive in reasons and error messages; it is masked.
 
     Raises
     ------
@@ -79,11 +83,13 @@ class Ledger:
         texts: Texts = "none",
         sample_share: float = 0.05,
         currency: str = "USD",
+        scan: Scan = scan,
     ) -> None:
         self._url: Final = database.parsed(url)
         self._texts: Final = texts
         self._sample_share: Final = sample_share
         self.currency: Final = currency
+        self._mask: Final = partial(mask, scan=scan)
         self._engine: Final = database.connect(self._url)
 
     @classmethod
@@ -94,6 +100,7 @@ class Ledger:
             texts=settings.ledger.texts,
             sample_share=settings.ledger.sample_share,
             currency=settings.currency,
+            scan=Detector.from_settings(settings.privacy),
         )
 
     @property
@@ -120,7 +127,7 @@ class Ledger:
             "task": request.get("task", ""),
             "reasons": [],
             "currency": self.currency,
-            **profile_columns(profile, decision),
+            **profile_columns(profile, decision, self._mask),
             "request": self._kept(run_id, request, profile),
         }
         self._insert(runs, row, insert(runs))
@@ -129,7 +136,7 @@ class Ledger:
         self, run_id: str, profile: Profile, decision: Decision, request: Request | None = None
     ) -> None:
         """What the request is and where it goes; `request` again where texts may be kept."""
-        columns = profile_columns(profile, decision)
+        columns = profile_columns(profile, decision, self._mask)
         kept = self._kept(run_id, request, profile) if request else None
         if kept is not None or profile["sensitivity"] not in _KEEPS_TEXT:
             columns["request"] = kept
@@ -152,7 +159,7 @@ class Ledger:
             "seconds": attempt["seconds"],
             "cost": attempt["cost"],
             "signals": attempt["signals"],
-            **error_columns(error),
+            **error_columns(error, self._mask),
         }
         if self._texts != "none" and self._keeps_texts_of(run_id):
             row["output"] = attempt["output"]
@@ -170,7 +177,8 @@ class Ledger:
             "score": verdict["score"],
             "threshold": verdict["threshold"],
             "failed": [
-                {"gate": each["gate"], "detail": mask(each["detail"])} for each in verdict["failed"]
+                {"gate": each["gate"], "detail": self._mask(each["detail"])}
+                for each in verdict["failed"]
             ],
         }
         wanted = {"of_run": run_id, "of_attempt": verdict["attempt_id"]}
@@ -182,17 +190,17 @@ class Ledger:
     def finish(self, run_id: str, answer: Answer) -> None:
         """A run ended."""
         columns = {
-            **profile_columns(answer["profile"], None),
+            **profile_columns(answer["profile"], None, self._mask),
             "finished": time.time(),
             "status": answer["status"],
-            "reasons": [mask(reason) for reason in answer["reasons"]],
+            "reasons": [self._mask(reason) for reason in answer["reasons"]],
             "tier": answer["tier"],
             "model": answer["model"],
             "cost": answer["cost"],
             "all_llm_cost": answer["all_llm_cost"],
             "all_llm_estimated": answer["all_llm_estimated"],
             "seconds": answer["seconds"],
-            **error_columns(answer["error"]),
+            **error_columns(answer["error"], self._mask),
         }
         self._update(run_id, columns)
 
@@ -204,7 +212,7 @@ class Ledger:
             "finished": time.time(),
             "status": "failed",
             "cost": func.coalesce(spent.scalar_subquery(), 0.0),
-            **error_columns(error.info()),
+            **error_columns(error.info(), self._mask),
         }
         still = runs.c.id == run_id, runs.c.status == RUNNING
         with self.writing() as connection:

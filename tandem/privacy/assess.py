@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from tandem.privacy import detectors
 from tandem.privacy.across import across
 from tandem.privacy.checked import MAX_CHARS, SECONDS, Scan, Unchecked, checked
 from tandem.privacy.detectors import Finding, highest, rank
@@ -33,7 +32,7 @@ def assess(
     request: Request,
     read_text: Callable[[Document], str] | None = None,
     *,
-    scan: Scan = detectors.scan,
+    scan: Scan,
     max_chars: int = MAX_CHARS,
     seconds: float = SECONDS,
     lifts: Callable[[Finding], bool] = lambda _finding: False,

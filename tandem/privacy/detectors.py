@@ -9,12 +9,15 @@ places and organisations are not found by patterns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tandem.privacy import contacts, national, secrets, statements
 from tandem.privacy.base import Finder, Pattern
 from tandem.privacy.normalise import normalise
+from tandem.privacy.own import own_detectors
 from tandem.records import SENSITIVITIES, Sensitivity
+from tandem.settings import Privacy
 
 
 class Finding(NamedTuple):
@@ -36,7 +39,7 @@ _DETECTORS: Final[tuple[Pattern | Finder, ...]] = (
 )
 
 TYPES: Final = frozenset(detector.type for detector in _DETECTORS)
-"""All types that `scan` finds."""
+"""All shipped types."""
 
 _RANKS: Final[dict[str, int]] = {level: place for place, level in enumerate(SENSITIVITIES)}
 
@@ -51,27 +54,51 @@ def highest(levels: Iterable[str]) -> Sensitivity:
     return SENSITIVITIES[max(map(rank, levels), default=0)]
 
 
-def scan(text: str) -> list[Finding]:
-    """All sensitive spans of `text`, in order, without overlap. Linear in the text's length.
+@dataclass(frozen=True)
+class Detector:
+    """Finds what is sensitive in a text: `detector(text)`. Holds no state; thread-safe.
 
-    Where findings overlap, they become one that covers them all, with the type of the most
-    sensitive (then surest) of them.
+    Parameters
+    ----------
+    own: the customer's detectors, beside the shipped ones, which cannot be taken away.
     """
-    plain = normalise(text)
-    found = []
-    for finding in sorted(_find_all(plain.text), key=lambda finding: finding.start):
-        start, end = plain.span(finding.start, finding.end)
-        found.append(finding._replace(start=start, end=end))
-    return list(_merged(found))
+
+    own: tuple[Pattern | Finder, ...] = ()
+
+    @classmethod
+    def from_settings(cls, privacy: Privacy) -> Detector:
+        """The detector with the settings' terms and patterns."""
+        return cls(own_detectors(privacy))
+
+    @property
+    def types(self) -> frozenset[str]:
+        """All types that it finds."""
+        return TYPES | {detector.type for detector in self.own}
+
+    def __call__(self, text: str) -> list[Finding]:
+        """All sensitive spans of `text`, in order, without overlap. Linear in its length.
+
+        Where findings overlap, they become one that covers them all, with the type of the most
+        sensitive (then surest) of them.
+        """
+        plain = normalise(text)
+        found = []
+        for finding in sorted(self._find_all(plain.text), key=lambda finding: finding.start):
+            start, end = plain.span(finding.start, finding.end)
+            found.append(finding._replace(start=start, end=end))
+        return list(_merged(found))
+
+    def _find_all(self, text: str) -> Iterator[Finding]:
+        lowered = text.lower()
+        for detector in (*_DETECTORS, *self.own):
+            if detector.needs and not any(need in lowered for need in detector.needs):
+                continue
+            for start, end, score in detector.find(text):
+                yield Finding(detector.type, start, end, score, detector.sensitivity)
 
 
-def _find_all(text: str) -> Iterator[Finding]:
-    lowered = text.lower()
-    for detector in _DETECTORS:
-        if detector.needs and not any(need in lowered for need in detector.needs):
-            continue
-        for start, end, score in detector.find(text):
-            yield Finding(detector.type, start, end, score, detector.sensitivity)
+scan: Final = Detector()
+"""The shipped detectors alone. What runs for a user takes the settings': `Services.detector`."""
 
 
 def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from typing import Final
 from tandem.errors import EgressBlocked, SettingsError
 from tandem.privacy.across import across
 from tandem.privacy.checked import MAX_CHARS, SECONDS, Scan, Unchecked, checked
-from tandem.privacy.detectors import Finding, highest, scan
+from tandem.privacy.detectors import Finding, highest
 from tandem.privacy.readings import disguised
 from tandem.privacy.redaction import Vault, without_placeholders
 from tandem.records import Profile, Sensitivity
@@ -45,7 +45,7 @@ class Guard:
     """
 
     public_may_see: Collection[Sensitivity]
-    scan: Scan = scan
+    scan: Scan
     max_chars: int = MAX_CHARS
     leave: Mapping[str, Leave] = field(default_factory=dict)
     seconds: float = SECONDS

@@ -7,10 +7,11 @@ must be known before the graph is called: wrap the call in `traced`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from tandem.privacy.checked import Scan
 from tandem.privacy.masking import mask_values
 from tandem.records import Sensitivity
 
@@ -22,17 +23,21 @@ TRACEABLE: Final[tuple[Sensitivity, ...]] = ("none", "internal")
 """The setting privacy.public_may_see, by default: LangSmith is not private."""
 
 
-def anonymizer(data: dict[str, Any]) -> dict[str, Any]:
+def anonymizer(scan: Scan) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """For `langsmith.Client(anonymizer=...)`: inputs, outputs, metadata and errors masked."""
-    masked: dict[str, Any] = mask_values(data)
+
+    def masked(data: dict[str, Any]) -> dict[str, Any]:
+        made: dict[str, Any] = mask_values(data, scan)
+        return made
+
     return masked
 
 
 @contextmanager
 def traced(
-    sensitivity: Sensitivity, public_may_see: Collection[Sensitivity] = TRACEABLE
+    sensitivity: Sensitivity, scan: Scan, public_may_see: Collection[Sensitivity] = TRACEABLE
 ) -> Iterator[None]:
-    """Inside, a run of `sensitivity` is traced only where it may be, and then masked.
+    """Inside, a run of `sensitivity` is traced only where it may be, and then masked by `scan`.
 
     Nothing happens where tracing is off. A sensitive run turns it off, also for a tracer that the
     caller opened around it; a tracer that an application hands over in `config["callbacks"]` is
@@ -46,7 +51,7 @@ def traced(
         with _tracer(None), tracing_context(enabled=False, parent=False):
             yield
     elif tracing_is_enabled():
-        with _tracer(_masking_tracer()):
+        with _tracer(_masking_tracer(scan)):
             yield
     else:
         yield
@@ -66,14 +71,14 @@ def _tracer(tracer: LangChainTracer | None) -> Iterator[None]:
         tracing_v2_callback_var.set(before)
 
 
-def _masking_tracer() -> LangChainTracer:
+def _masking_tracer(scan: Scan) -> LangChainTracer:
     from langchain_core.tracers.langchain import LangChainTracer
 
-    return LangChainTracer(client=_masking_client())
+    return LangChainTracer(client=_masking_client(scan))
 
 
 @functools.cache
-def _masking_client() -> Client:
+def _masking_client(scan: Scan) -> Client:
     from langsmith import Client
 
-    return Client(anonymizer=anonymizer)
+    return Client(anonymizer=anonymizer(scan))

@@ -27,7 +27,7 @@ from tandem.settings.policy import (
     Range,
     Rule,
 )
-from tandem.settings.privacy import Leave, Privacy
+from tandem.settings.privacy import Leave, OwnPattern, Privacy, Terms
 from tandem.settings.routing import Routing
 from tandem.settings.sections import (
     Cache,
@@ -58,6 +58,7 @@ __all__ = [
     "Limits",
     "Model",
     "Names",
+    "OwnPattern",
     "Policy",
     "Price",
     "Privacy",
@@ -67,6 +68,7 @@ __all__ = [
     "Settings",
     "TableSettings",
     "TaskSettings",
+    "Terms",
     "TierSettings",
     "Tiers",
     "load",

@@ -17,6 +17,7 @@ from tandem.evals.result import Result
 from tandem.evals.suite import Suite
 from tandem.evals.summarise import summarise
 from tandem.evals.upload import Uploader
+from tandem.privacy.detectors import scan
 from tandem.privacy.egress import Guard
 
 SUITE = Suite(
@@ -76,5 +77,5 @@ def uploader(
         connect(patience),
         evaluation(folder, results, suite),
         Loaded(list(cases), {suite.name: suite}),
-        Guard(("none", "internal")),
+        Guard(("none", "internal"), scan),
     )

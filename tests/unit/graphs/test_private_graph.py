@@ -16,6 +16,7 @@ from langsmith.utils import get_env_var
 from tandem.graphs.hybrid import build
 from tandem.nodes.state import Context
 from tandem.privacy import tracing
+from tandem.privacy.detectors import scan
 from tests.langsmith_recorder import Langsmith, recorder
 from tests.unit.fakes import completion
 from tests.unit.services import FakeServices
@@ -54,7 +55,7 @@ def _forget() -> None:
 
 
 def _flush() -> None:
-    for client in (tracing._masking_client(), run_trees.get_cached_client()):
+    for client in (tracing._masking_client(scan), run_trees.get_cached_client()):
         client.flush(timeout=10)
 
 

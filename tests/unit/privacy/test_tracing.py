@@ -18,6 +18,7 @@ from langsmith.utils import get_env_var
 from typing_extensions import TypedDict
 
 from tandem.privacy import tracing
+from tandem.privacy.detectors import scan
 from tandem.privacy.tracing import anonymizer, traced
 from tandem.records import SENSITIVITIES, Sensitivity
 
@@ -96,7 +97,7 @@ def _forget() -> None:
 
 
 def flush() -> None:
-    for client in (tracing._masking_client(), run_trees.get_cached_client()):
+    for client in (tracing._masking_client(scan), run_trees.get_cached_client()):
         client.flush(timeout=10)
         assert not client.tracing_queue or not client.tracing_queue.unfinished_tasks
 
@@ -122,7 +123,7 @@ def test_without_it_the_text_would_leave(recorder: Recorder) -> None:
 
 @pytest.mark.parametrize("sensitivity", ["personal", "secret"])
 def test_a_sensitive_run_sends_nothing(recorder: Recorder, sensitivity: Any) -> None:
-    with traced(sensitivity):
+    with traced(sensitivity, scan):
         answer = graph().invoke({"text": CARD})
         list(graph().stream({"text": CARD}))
     flush()
@@ -135,7 +136,7 @@ def test_a_sensitive_run_inside_a_traced_function_sends_nothing_of_its_own(
 ) -> None:
     @traceable
     def outer() -> str:
-        with traced("personal"):
+        with traced("personal", scan):
             graph().invoke({"text": CARD})
         return "done"
 
@@ -148,14 +149,14 @@ def test_a_sensitive_run_inside_a_traced_function_sends_nothing_of_its_own(
 
 
 def test_a_tracer_handed_over_by_the_caller_sends_nothing(recorder: Recorder) -> None:
-    with traced("personal"):
+    with traced("personal", scan):
         graph().invoke({"text": CARD}, {"callbacks": [LangChainTracer()]})
     flush()
     assert CARD.encode() not in recorder.said()
 
 
 def test_another_run_is_traced_and_masked(recorder: Recorder) -> None:
-    with traced("none"):
+    with traced("none", scan):
         graph().invoke({"text": f"pay with {CARD}"})
     flush()
     assert WORD.encode() in recorder.said()
@@ -164,9 +165,9 @@ def test_another_run_is_traced_and_masked(recorder: Recorder) -> None:
 
 
 def test_tracing_goes_on_after_a_sensitive_run(recorder: Recorder) -> None:
-    with pytest.raises(ZeroDivisionError), traced("secret"):
+    with pytest.raises(ZeroDivisionError), traced("secret", scan):
         raise ZeroDivisionError
-    with traced("none"):
+    with traced("none", scan):
         graph().invoke({"text": "hello"})
     flush()
     assert WORD.encode() in recorder.said()
@@ -174,7 +175,7 @@ def test_tracing_goes_on_after_a_sensitive_run(recorder: Recorder) -> None:
 
 def test_what_may_be_seen_is_a_setting(recorder: Recorder) -> None:
     only_none: tuple[Sensitivity, ...] = ("none",)
-    with traced("internal", only_none):
+    with traced("internal", scan, only_none):
         graph().invoke({"text": "hello"})
     flush()
     assert recorder.said() == b""
@@ -183,7 +184,7 @@ def test_what_may_be_seen_is_a_setting(recorder: Recorder) -> None:
 @pytest.mark.parametrize("sensitivity", SENSITIVITIES)
 def test_without_tracing_nothing_is_made(sensitivity: Any) -> None:
     _forget()
-    with traced(sensitivity):
+    with traced(sensitivity, scan):
         graph().invoke({"text": "hello"})
     assert tracing._masking_client.cache_info().currsize == 0
 
@@ -193,7 +194,7 @@ def test_the_anonymizer_fits_a_client() -> None:
         api_url="http://127.0.0.1:9",
         api_key="x",
         info={},
-        anonymizer=anonymizer,
+        anonymizer=anonymizer(scan),
         auto_batch_tracing=False,
     )
     assert client._hide_run_inputs({"text": CARD}) == {"text": "[PAYMENT_CARD]"}
