@@ -21,6 +21,8 @@ from tandem.services import Services
 UNCLEAR_TASK: Final = "reasoning"
 """What a request is taken for that is no task, or that nothing could sort: the LLM answers it
 directly."""
+DIRECTLY: Final = "the LLM answers directly"
+"""Ends the reason of a request that is taken for UNCLEAR_TASK without being one."""
 NEEDS: Final = {"extraction": "output_schema", "document_classification": "labels"}
 """The field without which a request cannot be of the task."""
 
@@ -73,6 +75,8 @@ class FindTask:
         return [attempt] if attempt else []
 
     def _weigh(self, request: Request, profile: Profile) -> None:
+        if profile["reasons"][-1].endswith(DIRECTLY):
+            return
         complexity = self.services.head_reader.complexity(request, profile["task"])
         profile["complexity"] = complexity
         if complexity is not None:
@@ -125,7 +129,7 @@ class FindTask:
         if attempt and attempt["error"] is None:
             guesses.append(_said(attempt))
         if access.allows(remaining(profile)) or not guesses:
-            _name(profile, UNCLEAR_TASK, 0.0, "unclear: the LLM answers directly")
+            _name(profile, UNCLEAR_TASK, 0.0, f"unclear: {DIRECTLY}")
             return
         task, confidence = max(guesses, key=lambda guess: guess[1])
         _name(profile, task, confidence, "unclear, and the LLM must not see it: the best guess")
@@ -144,14 +148,14 @@ def _name_by_head(profile: Profile, feasible: list[str], head: HeadReading) -> N
     task, confidence = head.best()
     seen = f"seen by the routing head as {task}"
     if task == OTHER:
-        _name(profile, UNCLEAR_TASK, confidence, f"{seen}: no task, the LLM answers directly")
+        _name(profile, UNCLEAR_TASK, confidence, f"{seen}: no task, {DIRECTLY}")
     elif task in feasible:
         _name(profile, task, confidence, "seen by the routing head")
     elif task in NEEDS:
-        why = f"{seen}, but `{NEEDS[task]}` is not given: the LLM answers directly"
+        why = f"{seen}, but `{NEEDS[task]}` is not given: {DIRECTLY}"
         _name(profile, UNCLEAR_TASK, confidence, why)
     else:
-        why = f"{seen}, which is no task here: the LLM answers directly"
+        why = f"{seen}, which is no task here: {DIRECTLY}"
         _name(profile, UNCLEAR_TASK, confidence, why)
 
 

@@ -122,8 +122,10 @@ def test_a_sure_head_costs_no_model_call(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_task_goes_to_the_llm(tmp_path: Path, seen: str, told: str) -> None:
-    found = find(tmp_path, {"text": "a"}, FixedHead({seen: 0.9, "faq": 0.1}), reads("x"))
+    head = FixedHead({seen: 0.9, "faq": 0.1}, {"reasoning": 0.8})
+    found = find(tmp_path, {"text": "a"}, head, reads("x"))
     assert (found.task, found.confidence, found.attempts) == ("reasoning", 0.9, [])
+    assert found.complexity is None
     assert told in found.reasons[-1]
 
 
