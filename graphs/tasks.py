@@ -17,7 +17,9 @@ from tandem.nodes.calibrated import CalibratedLabels, Rules
 from tandem.nodes.classify_document import ClassifyDocument
 from tandem.nodes.draft import Draft
 from tandem.nodes.extract import Extract
+from tandem.nodes.labels import LabelTask
 from tandem.nodes.reason import Reason
+from tandem.nodes.scored import scored
 from tandem.nodes.sentiment import Sentiment
 from tandem.nodes.support_reply import SupportReply
 from tandem.nodes.task import Task
@@ -109,7 +111,18 @@ def _shipped(services: Services) -> dict[str, Task]:
         *(Reason(name=name, read=read) for name in REASON_TASKS),
         Agent(),
     ]
-    return {task.name: _tuned(task, settings.tasks.get(task.name)) for task in tasks}
+    tuned = {task.name: _tuned(task, settings.tasks.get(task.name)) for task in tasks}
+    return {name: _scored(services, task) for name, task in tuned.items()}
+
+
+def _scored(services: Services, task: Task) -> Task:
+    """`task`, or `task` under its calibration where it has one over signals."""
+    settings = services.settings
+    made = None if isinstance(task, LabelTask) else calibrations(settings).find_signals(task.name)
+    if made is None:
+        return task
+    identity = tier_identity(settings, "slm", task.name)
+    return scored(task, made, _rules(settings, task.name), identity)
 
 
 def calibrations(settings: Settings) -> Calibrations:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +17,9 @@ from tandem.settings import Settings
 if TYPE_CHECKING:
     from tandem.loop.calibrate import Options, Outcome
     from tandem.nodes.labels import LabelTask
+    from tandem.nodes.task import Task
+    from tandem.quality.calibration.calibration import LabelCalibration
+    from tandem.quality.calibration.signal_calibration import SignalCalibration
     from tandem.services import Services
 
 EXIT_STOPPED = 130
@@ -21,8 +27,8 @@ EXIT_STOPPED = 130
 
 def command(
     ctx: typer.Context,
-    task: Annotated[str, typer.Argument(help="sentiment, document_classification.")],
-    data: Annotated[Path, typer.Option(help="Labelled rows, JSON lines: text, label.")],
+    task: Annotated[str, typer.Argument(help="sentiment, extraction...: a task of the SLM.")],
+    data: Annotated[Path, typer.Option(help="JSON lines: text, and label or expected.")],
     labels: Annotated[
         str, typer.Option(help="The label set, by commas; else the labels of the file.")
     ] = "",
@@ -52,6 +58,7 @@ def command(
     Answers are kept: the same command goes on where a stopped one was.
     """
     from tandem.loop.calibrate import Options
+    from tandem.nodes.labels import LabelTask
 
     settings: Settings = ctx.obj
     wanted = settings.calibration.target if target is None else target
@@ -67,25 +74,26 @@ def command(
         seed=seed,
     )
     names = [label.strip() for label in labels.split(",")] if labels else []
-    outcome = _calibrated(settings, task, data, names, options)
-    _tell(outcome, options, picture)
-    _save(settings, outcome, write=write)
+    with _services(settings) as services:
+        chosen = _task(task, services)
+        if isinstance(chosen, LabelTask):
+            outcome = _calibrated(services, chosen, data, names, options)
+            _tell(outcome, options, picture)
+            _save(settings, outcome.calibration, write=write)
+        else:
+            made = _by_signals(services, chosen, data, options, picture)
+            _save(settings, made, write=write)
 
 
-def _calibrated(
-    settings: Settings, task: str, data: Path, names: list[str], options: Options
-) -> Outcome:
+@contextmanager
+def _services(settings: Settings) -> Iterator[Services]:
+    from tandem.evals import services as kept
     from tandem.evals.cache import AnswerCache
-    from tandem.evals.services import CACHE_NAME, EvalServices
-    from tandem.loop.calibrate import Calibrator
-    from tandem.loop.labelled import read_labelled
 
-    rows = read_labelled(data, names)
-    cache = AnswerCache(settings.cache_dir / CACHE_NAME)
-    services = EvalServices(settings, cache, settings.path(".tandem/calibration.sqlite"))
+    cache = AnswerCache(settings.cache_dir / kept.CACHE_NAME)
+    services = kept.EvalServices(settings, cache, settings.path(".tandem/calibration.sqlite"))
     try:
-        found = _label_task(task, services)
-        return Calibrator(services, found, options, _progress()).run(rows)
+        yield services
     except KeyboardInterrupt:
         typer.echo("\nStopped; the answers are kept. The same command goes on.", err=True)
         raise typer.Exit(EXIT_STOPPED) from None
@@ -94,19 +102,45 @@ def _calibrated(
         cache.close()
 
 
-def _label_task(name: str, services: Services) -> LabelTask:
-    from dataclasses import replace
-
+def _task(name: str, services: Services) -> Task:
+    """The task as it is without a calibration."""
     from tandem.graphs.tasks import Tasks
     from tandem.nodes.labels import LabelTask
+    from tandem.nodes.scored import ScoredTask
+    from tandem.records import SLM_TASKS
 
-    tasks = Tasks(services)
-    known = [one for one, task in tasks.items() if isinstance(task, LabelTask)]
-    if name not in known:
-        raise InvalidRequest(f"{name!r} is no label task.", f"Label tasks: {', '.join(known)}.")
-    task: Any = tasks[name]
-    found: LabelTask = replace(task, calibrated=None)
-    return found
+    if name not in SLM_TASKS:
+        raise InvalidRequest(f"{name!r} is no task of the SLM.", f"Tasks: {', '.join(SLM_TASKS)}.")
+    task = Tasks(services)[name]
+    if isinstance(task, LabelTask):
+        return replace(task, calibrated=None)
+    return task.inner if isinstance(task, ScoredTask) else task
+
+
+def _calibrated(
+    services: Services, task: LabelTask, data: Path, names: list[str], options: Options
+) -> Outcome:
+    from tandem.loop.calibrate import Calibrator
+    from tandem.loop.labelled import read_labelled
+
+    return Calibrator(services, task, options, _progress()).run(read_labelled(data, names))
+
+
+def _by_signals(
+    services: Services, task: Task, data: Path, options: Options, picture: Path | None
+) -> SignalCalibration:
+    from tandem.loop.calibrate_signals import SignalCalibrator, read_known, told
+    from tandem.loop.pictures import in_text, to_png
+
+    rows = read_known(data, task.name)
+    outcome = SignalCalibrator(services, task, options, _progress()).run(rows)
+    curves = {"slm": outcome.curve}
+    for line in (*in_text(curves), "", *told(outcome, options.target)):
+        typer.echo(line)
+    if picture is not None:
+        to_png(curves, picture, f"{task.name}, test rows")
+        typer.echo(f"The curve stands in {picture}.")
+    return outcome.calibration
 
 
 def _tell(outcome: Outcome, options: Options, picture: Path | None) -> None:
@@ -120,14 +154,16 @@ def _tell(outcome: Outcome, options: Options, picture: Path | None) -> None:
         typer.echo(f"The curve stands in {picture}.")
 
 
-def _save(settings: Settings, outcome: Outcome, *, write: bool) -> None:
+def _save(
+    settings: Settings, calibration: LabelCalibration | SignalCalibration, *, write: bool
+) -> None:
     from tandem.graphs.tasks import calibrations
 
     if not write:
         typer.echo("Nothing was written (--dry-run); --write puts it in force.")
         return
-    path = calibrations(settings).save(outcome.calibration)
-    typer.echo(f"Written: {path}. It holds labelled rows; it is in force from now on.")
+    path = calibrations(settings).save(calibration)
+    typer.echo(f"Written: {path}. It is in force for runs that start now.")
 
 
 def _progress() -> Any:

@@ -119,7 +119,7 @@ class Asker:
         prepared = self.prepared(row, asking)
         call = self.services.tier(tier, self.task.name).bind(
             CallContext(
-                profile=self._profile(self.texts[row]),
+                profile=profile_of(self.services, self.task.name, {"text": self.texts[row]}),
                 deadline=time.time() + self.services.settings.limits.deadline_s,
                 task=self.task.name,
             )
@@ -140,19 +140,20 @@ class Asker:
         for label, chance in output["probabilities"].items():
             into.probabilities[row, self.names.index(label)] = chance
 
-    def _profile(self, text: str) -> Profile:
-        request: Request = {"text": text}
-        assessed = self.services.assess(request)
-        return {
-            "task": self.task.name,
-            "task_confidence": 1.0,
-            "complexity": None,
-            "sensitivity": assessed.sensitivity,
-            "sensitivity_floor": assessed.floor,
-            "evidence": assessed.evidence,
-            "latency": "async",
-            "deadline_ms": None,
-            "quality": None,
-            "tenant": "",
-            "reasons": [],
-        }
+
+def profile_of(services: Services, task: str, request: Request) -> Profile:
+    """The profile of a labelled row, as classify would make it where the task is declared."""
+    assessed = services.assess(request)
+    return {
+        "task": task,
+        "task_confidence": 1.0,
+        "complexity": None,
+        "sensitivity": assessed.sensitivity,
+        "sensitivity_floor": assessed.floor,
+        "evidence": assessed.evidence,
+        "latency": "async",
+        "deadline_ms": None,
+        "quality": None,
+        "tenant": "",
+        "reasons": [],
+    }

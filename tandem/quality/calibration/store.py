@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from tandem.errors import SettingsError
 from tandem.quality.calibration.calibration import LabelCalibration, name_of
+from tandem.quality.calibration.signal_calibration import SignalCalibration
 
 SHIPPED: Final = Path(__file__).parent.parent / "calibrations"
 log = logging.getLogger(__name__)
@@ -53,7 +54,20 @@ class Calibrations:
             return self._read(path, changed)
         return Found(None)
 
-    def save(self, calibration: LabelCalibration) -> Path:
+    def find_signals(self, task: str) -> SignalCalibration | None:
+        """The calibration of a task without labels; one that cannot be read is only logged."""
+        for folder in self.folders:
+            path = folder / f"{task}.json"
+            try:
+                return SignalCalibration.from_json(path.read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as error:
+                log.warning("the calibration %s is not used: %s", path, error)
+                return None
+        return None
+
+    def save(self, calibration: LabelCalibration | SignalCalibration) -> Path:
         """Write `calibration` into the first folder, in place of an earlier one.
 
         Raises
@@ -61,7 +75,10 @@ class Calibrations:
         SettingsError: it cannot be written.
         """
         folder = self.folders[0]
-        path = folder / f"{name_of(calibration.task, calibration.labels)}.json"
+        name = calibration.task
+        if isinstance(calibration, LabelCalibration):
+            name = name_of(calibration.task, calibration.labels)
+        path = folder / f"{name}.json"
         new = path.with_suffix(".new")
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from tandem.evals import services as eval_services
 from tests.unit.cli.shell import ERROR, INVALID, Run, check
 from tests.unit.loop.calibrating import TEXTS, calibrating, write_rows
+from tests.unit.loop.test_calibrate_signals import ROWS, replies, request
+from tests.unit.services import FakeServices
 
 SMALL = ("--slm-rows", "30", "--llm-rows", "0", "--examples", "0")
 
@@ -37,7 +40,7 @@ def test_write_puts_it_in_force(run: Run, rows: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("draft",), "no label task"),
+        (("reasoning",), "no task of the SLM"),
         (("sentiment", "--target", "1.5"), "between 0 and 1"),
         (("sentiment", "--labels", "up,down"), "not one of --labels"),
         (("sentiment", "--target", "0.99"), "at least 230"),
@@ -54,3 +57,17 @@ def test_a_picture_that_cannot_be_written_is_told(run: Run, rows: Path, tmp_path
     picture = tmp_path / "none" / "curve.png"
     words = ("--slm-rows", "0", "--llm-rows", "0", "--picture", picture)
     check(run("calibrate", "sentiment", "--data", rows, *words), ERROR, "cannot be written")
+
+
+def test_a_task_without_labels_goes_by_its_signals(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = FakeServices(tmp_path, slm=replies())  # type: ignore[arg-type]
+    monkeypatch.setattr(eval_services, "EvalServices", lambda *_: services)
+    rows = [{**request(at), "expected": {"city": "Oslo"}} for at in range(ROWS)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    told = run("calibrate", "extraction", "--data", file, "--write")
+    assert (told.code, told.err) == (0, "")
+    assert "Promise: of the answers accepted without the LLM for extraction" in told.out
+    assert (tmp_path / ".tandem/calibration/extraction.json").exists()

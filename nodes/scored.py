@@ -1,0 +1,127 @@
+"""A task whose SLM answers are judged by a calibrated score over their signals.
+
+It wraps the task itself where a calibration of it exists, and changes nothing but the check: the
+hard gates first, then the gate `score`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from tandem.models.tier import TierCall
+from tandem.nodes.calibrated import Rules
+from tandem.nodes.stages import Judgement
+from tandem.nodes.task import OwnRetry, Prepared, Task
+from tandem.quality.calibration.signal_calibration import SignalCalibration
+from tandem.quality.calibration.threshold import Promise
+from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+
+
+@dataclass(frozen=True)
+class ScoredTask:
+    """`inner`, and its calibration.
+
+    Parameters
+    ----------
+    note: why the calibration does not fit the SLM or the prompt of today; empty: it does.
+    """
+
+    inner: Task
+    made: SignalCalibration
+    rules: Rules
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """See Task."""
+        return self.inner.name
+
+    @property
+    def node(self) -> str:
+        """See Task."""
+        return self.inner.node
+
+    @property
+    def first_tier(self) -> TierName:
+        """See Task."""
+        return self.inner.first_tier
+
+    def prepare(self, request: Request, profile: Profile) -> Prepared:
+        return {**self.inner.prepare(request, profile), "asked_quality": profile.get("quality")}
+
+    def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
+        return self.inner.attempt(prepared, tier)
+
+    def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
+        failed = self.inner.check(prepared, attempt)
+        if failed or attempt["tier"] == "llm" or not self._in_force:
+            return failed
+        promise = self._promise(prepared)
+        if promise is None or promise.threshold is None:
+            level = f"{100 * self._target(prepared):.4g} %"
+            detail = f"no threshold can promise {level} right answers of the SLM"
+            return [GateFailure(gate="score", detail=detail)]
+        score = self.made.score(attempt["signals"])
+        if score >= promise.threshold:
+            return []
+        detail = f"score {score:.3f} is below {promise.threshold:.3f}"
+        return [GateFailure(gate="score", detail=detail)]
+
+    def repair(
+        self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall
+    ) -> Attempt:
+        return self.inner.repair(prepared, rejected, verdict, tier)
+
+    def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
+        """See OwnJudgement."""
+        if attempt["tier"] == "llm":
+            return Judgement()
+        if not self._in_force:
+            return Judgement(notes=[self.note] if self.note else [])
+        promise, score = self._promise(prepared), self.made.score(attempt["signals"])
+        threshold = promise.threshold if promise else None
+        kept = promise is not None and threshold is not None and score >= threshold
+        notes = [promise.words(self.name)] if promise and kept else []
+        return Judgement(score, threshold, notes)
+
+    @property
+    def _in_force(self) -> bool:
+        return not self.note and self.rules.escalation == "guarantee"
+
+    def _target(self, prepared: Prepared) -> float:
+        return prepared.get("asked_quality") or self.rules.target
+
+    def _promise(self, prepared: Prepared) -> Promise | None:
+        return self.made.promise(self._target(prepared))
+
+
+@dataclass(frozen=True)
+class ScoredRetryTask(ScoredTask):
+    """A ScoredTask whose inner task knows a second try of its own."""
+
+    def retry(self, prepared: Prepared, rejected: Attempt, tier: TierCall, number: int) -> Attempt:
+        """See OwnRetry."""
+        inner: Any = self.inner
+        again: Attempt = inner.retry(prepared, rejected, tier, number)
+        return again
+
+
+def scored(task: Task, made: SignalCalibration, rules: Rules, identity: str) -> Task:
+    """`task` under the calibration `made`; `identity` is that of the SLM of today."""
+    note = ""
+    if made.identity != identity:
+        note = "the calibration was made with another SLM: its answers pass by their gates only"
+    elif made.prompt != source_sum(task):
+        note = "the calibration was made with another prompt: SLM answers pass by their gates only"
+    kind = ScoredRetryTask if isinstance(task, OwnRetry) else ScoredTask
+    return kind(task, made, rules, note)
+
+
+def source_sum(task: Task) -> str:
+    """A short hash of the file that `task` is written in, where its prompts stand."""
+    module = inspect.getmodule(type(task))
+    source = inspect.getsource(module) if module else type(task).__qualname__
+    return hashlib.sha256(source.encode()).hexdigest()[:16]

@@ -1,0 +1,234 @@
+"""Calibrate a task without labels: run the SLM on rows whose right output is known, fit a score
+over the attempts' signals, certify thresholds."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.errors import EgressBlocked, InvalidRequest, from_info
+from tandem.loop.calibrate import Options, refuse_too_few
+from tandem.loop.labelled import LabelledRows, Split, split
+from tandem.loop.measuring import Progress, profile_of
+from tandem.models.identity import tier_identity
+from tandem.models.tier import CallContext
+from tandem.nodes.run_task import attempted
+from tandem.nodes.scored import source_sum
+from tandem.nodes.task import Task
+from tandem.quality.calibration import curves
+from tandem.quality.calibration.examples import same_key
+from tandem.quality.calibration.score import fit_signal_score
+from tandem.quality.calibration.signal_calibration import SignalCalibration
+from tandem.quality.calibration.threshold import Promise, Stage, accepted_at, certify, grid
+from tandem.records import Request
+from tandem.services import Services
+from tandem.stats import Interval, wilson
+
+REJECTED: Final = -1.0
+"""Score of what a hard gate rejected: no threshold accepts it."""
+
+
+class KnownRow(NamedTuple):
+    """A request whose right output is known."""
+
+    request: Request
+    expected: Any
+
+
+class SignalOutcome(NamedTuple):
+    """A calibration and, for each promise, the observed precision on test rows."""
+
+    calibration: SignalCalibration
+    observed: tuple[Interval, ...]
+    accepted: tuple[float, ...]
+    """Share of the test rows, by promise."""
+    figures: dict[str, float]
+    curve: curves.Curve
+
+
+def read_known(path: Path, task: str) -> list[KnownRow]:
+    """Rows of a JSON Lines file: `expected`, and the fields of a Request (`input` is a `text`).
+
+    Raises
+    ------
+    InvalidRequest: it cannot be read, or a line is no such row; the message names the line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{path} cannot be read: {error}.", "Nothing was run.") from None
+    rows = [_known(path, at, line, task) for at, line in enumerate(lines, start=1) if line.strip()]
+    if not rows:
+        raise InvalidRequest(f"{path} holds no rows.", "Give one JSON object a line.")
+    return rows
+
+
+def _known(path: Path, number: int, line: str, task: str) -> KnownRow:
+    try:
+        row = json.loads(line)
+        text = row.get("text", row.get("input"))
+        if not isinstance(text, str) or "expected" not in row:
+            raise ValueError("no `text` or no `expected`")
+    except (ValueError, AttributeError, RecursionError):
+        raise InvalidRequest(
+            f"{path}:{number}: not a JSON object with `text` and `expected`.",
+            "Correct the line; nothing was run.",
+        ) from None
+    fields = {key: value for key, value in row.items() if key in Request.__annotations__}
+    return KnownRow(cast("Request", {**fields, "text": text, "task": task}), row["expected"])
+
+
+def agrees(output: Any, expected: Any) -> bool:
+    """Whether an output is right: every expected field is there and equal (case and white space
+    aside); an expected text equals the output, or stands in the output's answer."""
+    if isinstance(expected, Mapping):
+        return isinstance(output, Mapping) and all(
+            agrees(output.get(name), value) for name, value in expected.items()
+        )
+    if isinstance(output, Mapping):
+        answer = output.get("answer", output.get("reply"))
+        return isinstance(answer, str) and same_key(str(expected)) in same_key(answer)
+    if isinstance(expected, str) and isinstance(output, str):
+        return same_key(expected) == same_key(output)
+    return bool(output == expected)
+
+
+@dataclass(frozen=True)
+class SignalCalibrator:
+    """Calibrates one task without labels. See Calibrator."""
+
+    services: Services
+    task: Task
+    options: Options
+    progress: Progress = lambda _what, _done, _of: None
+
+    def run(self, rows: list[KnownRow]) -> SignalOutcome:
+        """Calibrate on `rows`.
+
+        Raises
+        ------
+        InvalidRequest: too few rows, or the signals tell nothing.
+        ModelError: the SLM gave no answer. What was answered is kept by the services.
+        """
+        parts = self._parts(rows)
+        refuse_too_few(len(parts.calibrate), self.options)
+        signals, passed, right = self._measured(rows)
+        fit = parts.fit[passed[parts.fit]]
+        try:
+            fitted = fit_signal_score([signals[row] for row in fit], right[fit])
+        except ValueError as error:
+            raise InvalidRequest(
+                f"No score can be fitted: {error} among {len(fit)} rows.", "Give more rows."
+            ) from error
+        scores = np.array([fitted.score(each) for each in signals])
+        scores[fit] = fitted.scores
+        scores[~passed] = REJECTED
+        made = [self._promise(scores, right, parts, one) for one in self.options.targets]
+        calibration = SignalCalibration(
+            task=self.task.name,
+            identity=tier_identity(self.services.settings, "slm", self.task.name),
+            prompt=source_sum(self.task),
+            score=fitted.score,
+            promises=tuple(made),
+            card={
+                "made": datetime.now(UTC).isoformat(timespec="seconds"),
+                "rows": {name: len(part) for name, part in parts._asdict().items()},
+                "seed": self.options.seed,
+            },
+        )
+        return _outcome(calibration, scores, right, passed, parts.test)
+
+    def _parts(self, rows: list[KnownRow]) -> Split:
+        texts = [json.dumps(row.request, sort_keys=True, ensure_ascii=False) for row in rows]
+        none = np.zeros(len(rows), dtype=np.int64)
+        return split(LabelledRows(texts, none, ()), self.options.seed)
+
+    def _measured(
+        self, rows: list[KnownRow]
+    ) -> tuple[list[dict[str, float]], NDArray[np.bool_], NDArray[np.bool_]]:
+        signals: list[dict[str, float]] = []
+        passed, right = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+        for at, row in enumerate(rows):
+            profile = profile_of(self.services, self.task.name, row.request)
+            prepared = self.task.prepare(row.request, profile)
+            deadline = time.time() + self.services.settings.limits.deadline_s
+            context = CallContext(profile=profile, deadline=deadline, task=self.task.name)
+            call = self.services.tier("slm", self.task.name).bind(context)
+            attempt = attempted(call, lambda p=prepared, c=call: self.task.attempt(p, c))  # type: ignore[misc]
+            if (error := attempt["error"]) is not None and error["code"] != EgressBlocked.code:
+                raise from_info(error)
+            signals.append(attempt["signals"])
+            passed[at] = error is None and not self.task.check(prepared, attempt)
+            right[at] = agrees(attempt["output"], row.expected)
+            self.progress("SLM", at + 1, len(rows))
+        return signals, passed, right
+
+    def _promise(
+        self,
+        scores: NDArray[np.float64],
+        right: NDArray[np.bool_],
+        parts: Split,
+        target: float,
+    ) -> Promise:
+        rows, confidence = parts.calibrate, self.options.confidence
+        # The grid ends at 0, which what the gates rejected does not reach.
+        known = np.maximum(scores[parts.fit], 0.0)
+        thresholds = grid(known, len(rows), target, confidence)
+        stage = Stage(scores[rows], right[rows])
+        return certify([stage], thresholds, target, confidence, ("slm",))
+
+
+def _outcome(
+    calibration: SignalCalibration,
+    scores: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    passed: NDArray[np.bool_],
+    test: NDArray[np.int64],
+) -> SignalOutcome:
+    stage = Stage(scores[test], right[test])
+    observed, shares = [], []
+    for made in calibration.promises:
+        threshold = float("inf") if made.threshold is None else made.threshold
+        accepted, good = accepted_at([stage], threshold)
+        observed.append(wilson(int(good[accepted].sum()), int(accepted.sum())))
+        shares.append(float(accepted.mean()))
+    figures = {
+        "right": float(right[test].mean()),
+        "pass the gates": float(passed[test].mean()),
+        "AUROC": curves.auroc(stage.scores, stage.right),
+        "AURC": curves.aurc(stage.scores, stage.right),
+    }
+    curve = curves.risk_coverage(stage.scores, stage.right)
+    return SignalOutcome(calibration, tuple(observed), tuple(shares), figures, curve)
+
+
+def told(outcome: SignalOutcome, target: float) -> Iterator[str]:
+    """The report in plain lines."""
+    calibration = outcome.calibration
+    rows = calibration.card["rows"]
+    yield f"{calibration.task}: rows {', '.join(f'{n} {size}' for n, size in rows.items())}"
+    yield "test rows: " + ", ".join(
+        f"{name} {value:.3f}" for name, value in outcome.figures.items()
+    )
+    yield f"signals: {', '.join(calibration.score.names)}"
+    for made, seen, share in zip(
+        calibration.promises, outcome.observed, outcome.accepted, strict=True
+    ):
+        if made.threshold is None:
+            yield f"{made.target:7.1%}  nothing certified"
+        else:
+            yield (
+                f"{made.target:7.1%}  threshold {made.threshold:.3f}, accepted {share:.2f}, "
+                f"observed precision {seen.mean:.3f} [{seen.low:.3f}, {seen.high:.3f}]"
+            )
+    found = calibration.promise(target)
+    nothing = Promise(("slm",), target, 0.9, None, 0, 0, 0)
+    yield f"Promise: {(found or nothing).words(calibration.task)}."
