@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from typing_extensions import TypedDict
 
 from tandem.evals.evaluators.labels import label_of
-from tandem.evals.figures import quality_of
-from tandem.evals.result import Result, served
+from tandem.evals.result import Result, quality_of, served
+from tandem.evals.runner import FIRST_TRY
 from tandem.privacy.masking import mask
 
-SHOWN: Final = 200
+SHOWN: Final = 240
 """Characters of an output or an expected value."""
+SHOWN_FIELD: Final = 120
+"""Characters of one field of it."""
 WITHHELD: Final = "(not shown: the row is sensitive)"
 _OPEN: Final = ("none", "internal")
+_SCORES: Final = "probabilities"
+"""Field of an output that is no part of the answer."""
 UNSERVED: Final = "(not served)"
+OTHER: Final = "(no such label)"
 
 
 class Failure(TypedDict):
@@ -46,33 +52,66 @@ class Confusion(TypedDict):
     """A row an expected label, a column a given one, in the order of `labels`."""
 
 
-def worst(results: Sequence[Result], primary: Mapping[str, str], most: int = 10) -> list[Failure]:
-    """The rows of lowest quality: served wrong ones first (nobody was warned of them), then the
-    dearest."""
-    wrong = [one for one in results if quality_of(one, primary) < 1]
+def worst(
+    results: Sequence[Result],
+    primary: Mapping[str, str],
+    policy: str,
+    most: int = 12,
+) -> list[Failure]:
+    """The rows of `policy` of lowest quality: served wrong ones first (nobody was warned of them),
+    then the dearest; of several suites in turn, so that none hides the others.
+
+    `results` are of all policies: a row that one of them found sensitive is so in each.
+    """
+    hidden = sensitive(results)
+    wrong = [one for one in results if one["policy"] == policy and quality_of(one, primary) < 1]
     wrong.sort(key=lambda one: (not served(one), quality_of(one, primary), -one["cost"]))
-    return [_failure(one, quality_of(one, primary)) for one in wrong[:most]]
+    by_suite: dict[str, list[Result]] = {}
+    for one in wrong:
+        by_suite.setdefault(one["suite"], []).append(one)
+    chosen = [one for turn in zip_longest(*by_suite.values()) for one in turn if one][:most]
+    chosen.sort(key=lambda one: (not served(one), quality_of(one, primary)))
+    return [_failure(one, quality_of(one, primary), _row(one) in hidden) for one in chosen]
 
 
-def confusion(suite: str, policy: str, results: Sequence[Result]) -> Confusion | None:
-    """The confusion matrix of rows whose expected value is a label; None where it is none."""
+def sensitive(results: Sequence[Result]) -> set[tuple[str, str]]:
+    """Suite and id of the rows that some policy found sensitive, or that none could assess."""
+    found = {_row(one) for one in results if one["sensitivity"] not in _OPEN}
+    assessed = {_row(one) for one in results if one["routed_task"]}
+    return found | {_row(one) for one in results} - assessed
+
+
+def _row(result: Result) -> tuple[str, str]:
+    return result["suite"], result["id"]
+
+
+def confusion(
+    suite: str, policy: str, results: Sequence[Result], labels: Sequence[str] = ()
+) -> Confusion | None:
+    """The confusion matrix of rows whose expected value is a label; None where it is none.
+
+    What was given and is neither expected anywhere nor among the suite's own `labels` may be any
+    text: it counts as OTHER.
+    """
     if not results or not all(isinstance(one["expected"], str) for one in results):
         return None
-    pairs = Counter((one["expected"], _given(one)) for one in results)
     meant = Counter(one["expected"] for one in results)
-    labels = [label for label, _ in meant.most_common()]
-    labels += sorted({given for _, given in pairs} - set(labels))
-    counts = [[pairs[expected, given] for given in labels] for expected in labels]
-    return {"suite": suite, "policy": policy, "labels": labels, "counts": counts}
+    known = {*meant, *labels}
+    pairs = Counter((one["expected"], _given(one, known)) for one in results)
+    shown = [label for label, _ in meant.most_common()]
+    shown += sorted({given for _, given in pairs} - set(shown))
+    counts = [[pairs[expected, given] for given in shown] for expected in shown]
+    return {"suite": suite, "policy": policy, "labels": shown, "counts": counts}
 
 
-def _given(result: Result) -> str:
+def _given(result: Result, known: Collection[str]) -> str:
     label = label_of(result["output"]) if served(result) else None
-    return UNSERVED if label is None else str(label)
+    if label is None:
+        return UNSERVED
+    return label if isinstance(label, str) and label in known else OTHER
 
 
-def _failure(result: Result, quality: float) -> Failure:
-    is_open = result["sensitivity"] in _OPEN
+def _failure(result: Result, quality: float, hidden: bool) -> Failure:
     return {
         "suite": result["suite"],
         "id": result["id"],
@@ -80,9 +119,9 @@ def _failure(result: Result, quality: float) -> Failure:
         "status": result["status"],
         "tier": result["tier"] or "-",
         "quality": quality,
-        "expected": _shown(result["expected"]) if is_open else WITHHELD,
-        "got": _got(result) if is_open else WITHHELD,
-        "reasons": _reasons(result),
+        "expected": WITHHELD if hidden else _shown(result["expected"]),
+        "got": WITHHELD if hidden else _got(result),
+        "reasons": _reasons(result, hidden),
     }
 
 
@@ -92,15 +131,34 @@ def _got(result: Result) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        told = "; ".join(_field(each, name) for name, each in value.items() if name != _SCORES)
+    else:
+        told = _field(value)
+    return told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"
+
+
+def _field(value: Any, name: str = "") -> str:
+    """Masked whole (a cut may take from a detector what it knows a text by), with its name, then
+    shortened in the middle: at the end stands the answer."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    masked = mask(" ".join(text.split()))
-    return masked if len(masked) <= SHOWN else masked[: SHOWN - 1] + "…"
+    masked = mask(" ".join(f"{name}: {text}".split() if name else text.split()))
+    if len(masked) <= SHOWN_FIELD:
+        return masked
+    half = SHOWN_FIELD // 2
+    return f"{masked[:half].rstrip()} … {masked[-half:].lstrip()}"
 
 
-def _reasons(result: Result) -> list[str]:
-    """Gates and errors; what the evaluators missed, by their names (their words may quote)."""
+def _reasons(result: Result, hidden: bool) -> list[str]:
+    """Gates and errors; what the evaluators missed, by their names (their words may quote). Of a
+    sensitive row's gates the names alone, since their details may quote too."""
     reasons = [f"error {result['error']['code']}"] if result["error"] else []
     for step in result["route"]:
-        reasons += [f"{step['tier']}: {mask(gate)}" for gate in step["failed"]]
-    missed = [name for name, score in result["scores"].items() if score is not None and score < 1]
+        gates = [gate.partition(" ")[0] if hidden else mask(gate) for gate in step["failed"]]
+        reasons += [f"{step['tier']}: {gate}" for gate in gates]
+    missed = [
+        name
+        for name, score in result["scores"].items()
+        if score is not None and score < 1 and name != FIRST_TRY
+    ]
     return [*reasons, f"below 1: {', '.join(missed)}"] if missed else reasons

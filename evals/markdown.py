@@ -5,42 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from tandem.evals.curve import ENDS
 from tandem.evals.failures import Confusion, Failure
-from tandem.evals.summary import ALL, ORACLE, Group, PolicySummary, Spread
+from tandem.evals.summary import ALL, ORACLE, Curve, Group, PolicySummary, Spread
 
 _MOST_LABELS: Final = 12
 """Of a larger confusion matrix the most frequent confusions are listed; the JSON holds it whole."""
 _MOST_PAIRS: Final = 10
+_NOT_MEASURED: Final = "not measured"
+_RECOVERED: Final = ("APGR", "CPT(50)", "CPT(80)")
+_MIXING: Final = (
+    "Measured: quality, and the share of rows on which the LLM worked (of those on which it worked "
+    "under `llm_only`), on the rows that the SLM alone, the LLM alone and the policy did. "
+    "Computed: the rest. *Break-even*: an SLM-first cascade costs less than the LLM alone while it "
+    "sends on less than this share. *Over random*: above random mixing of the two at the same list "
+    "price. *APGR*, the average performance gap recovered, is the area below the straight lines "
+    "through SLM, policy and LLM (what random mixing of neighbours gives): 0.5 for random mixing. "
+    "*CPT(x)* is the share at which they have x % of the LLM's gain: x % for random mixing. "
+    "Neither is given where the LLM is not better than the SLM."
+)
 
 
 def group_text(group: Group) -> str:
     """A group's table, comparisons and remarks."""
-    llm = next((one for one in group["policies"] if one["policy"] == "llm_only"), None)
-    rows = [_row(policy, llm) for policy in group["policies"]]
     head = (
         "policy",
         "n",
         f"quality ({group['primary']})",
         "served",
         "right of served",
-        "LLM asked",
-        "LLM calls",
-        "list price",
-        "compute",
+        "rows with LLM",
+        "LLM's share of calls",
+        "list price of all-LLM",
+        "compute of all-LLM",
         "p50 s",
         "p95 s",
-        "p50 speed-up",
+        "faster than LLM",
     )
-    title = "All rows" if group["suite"] == ALL else f"{group['suite']} ({group['task']})"
-    lines = [f"## {title}", "", *_table(head, rows), "", *_remarks(group)]
+    rows = [_row(policy) for policy in group["policies"]]
+    lines = [f"## {_title(group)}", "", *_table(head, rows), "", *_remarks(group)]
     return "\n".join(lines).rstrip()
 
 
-def _row(policy: PolicySummary, llm: PolicySummary | None) -> list[str]:
-    calls = policy["model_calls"]
-    total = calls.get("slm", 0) + calls.get("llm", 0)
-    about = "" if policy["all_llm_measured"] else "~"
-    fast, slow = policy["seconds"]["p50"], llm["seconds"]["p50"] if llm else None
+def _title(group: Group) -> str:
+    return "All rows" if group["suite"] == ALL else f"{group['suite']} ({group['task']})"
+
+
+def _row(policy: PolicySummary) -> list[str]:
     return [
         policy["policy"],
         str(policy["n"]),
@@ -48,13 +59,25 @@ def _row(policy: PolicySummary, llm: PolicySummary | None) -> list[str]:
         f"{policy['served']:.1%}",
         _spread(policy["served_precision"]),
         f"{policy['llm_share']:.1%}",
-        f"{calls.get('llm', 0) / total:.1%}" if total else "-",
-        _ratio(policy["cost_ratio"], about),
-        _ratio(policy["compute_ratio"]),
-        _seconds(fast),
+        _share(policy["llm_call_share"]),
+        _price(policy),
+        _compute(policy),
+        _seconds(policy["seconds"]["p50"]),
         _seconds(policy["seconds"]["p95"]),
-        f"{slow / fast:.1f}x" if fast and slow else "-",
+        _times(policy["speed_up"]),
     ]
+
+
+def _price(policy: PolicySummary) -> str:
+    about = "" if policy["all_llm_measured"] else "~"
+    return about + _share(policy["cost_ratio"])
+
+
+def _compute(policy: PolicySummary) -> str:
+    ratio, n = policy["compute_ratio"], policy["compared_n"]
+    if ratio is None:
+        return _NOT_MEASURED
+    return f"{ratio:.1%}" if n == policy["n"] else f"{ratio:.1%} (on {n})"
 
 
 def _remarks(group: Group) -> Iterable[str]:
@@ -64,37 +87,96 @@ def _remarks(group: Group) -> Iterable[str]:
             f"{_signed(one['difference'])}, {one['finding']} (p = {one['p']:.3f}, {one['test']})"
         )
     for policy in group["policies"]:
-        if policy["policy"] in ("slm_only", "llm_only", ORACLE):
-            continue
         caught = policy["escalation"]
-        if caught["tried"]:
+        if policy["policy"] not in (*ENDS, ORACLE) and caught["tried"]:
             yield (
                 f"- {policy['policy']}: of {caught['tried']} first outputs {caught['wrong']} were "
                 f"wrong and {caught['rejected']} rejected; precision "
                 f"{_share(caught['precision'])}, recall {_share(caught['recall'])}"
             )
-        if (gain := _over_random(policy, group)) is not None:
-            yield f"- {policy['policy']}: {gain:+.3f} over random mixing at the same cost"
-    for policy in group["policies"]:
         if policy["errors"]:
             told = ", ".join(f"{code} {count}" for code, count in policy["errors"].items())
             yield f"- {policy['policy']}: errors (counted as wrong): {told}"
+        if policy["leaks"]:
+            yield f"- {policy['policy']}: {policy['leaks']} planted secrets reached a public model"
 
 
-def _over_random(policy: PolicySummary, group: Group) -> float | None:
-    """Quality above what a random mixture of the two tiers has at the policy's cost: the mixture
-    asks the LLM for the share that makes it cost as much. None where the ends were not run, or the
-    cost lies outside of theirs."""
-    ends = {one["policy"]: one for one in group["policies"]}
-    slm, llm = ends.get("slm_only"), ends.get("llm_only")
-    if slm is None or llm is None or not slm["n"] == llm["n"] == policy["n"]:
-        return None
-    low, high, mine = slm["quality"]["mean"], llm["quality"]["mean"], policy["quality"]["mean"]
-    span = llm["cost"] - slm["cost"]
-    if low is None or high is None or mine is None or span <= 0:
-        return None
-    share = (policy["cost"] - slm["cost"]) / span
-    return mine - (low + share * (high - low)) if 0 <= share <= 1 else None
+def mixing_text(groups: Sequence[Group]) -> str:
+    """What lies between the SLM and the LLM alone; empty where they were not both run."""
+    mixed = [(_title(group), group["mixing"]) for group in groups if group["mixing"]]
+    if not mixed:
+        return ""
+    ends = ("rows", "n", "SLM", "LLM", "the LLM is", "break-even (price)", "break-even (compute)")
+    found = [
+        [
+            title,
+            str(mixing["n"]),
+            f"{mixing['slm_quality']:.3f}",
+            f"{mixing['llm_quality']:.3f}",
+            mixing["finding"],
+            _share(mixing["break_even_cost"]),
+            _share(mixing["break_even_compute"]),
+        ]
+        for title, mixing in mixed
+    ]
+    head = ("rows", "policy", "n", "rows with LLM", "quality", "over random", *_RECOVERED)
+    curves = [[title, *_curve(curve)] for title, mixing in mixed for curve in mixing["curves"]]
+    parts = ["## Between the SLM and the LLM alone", "", _MIXING, "", *_table(ends, found)]
+    return "\n".join([*parts, "", *_table(head, curves)] if curves else parts)
+
+
+def _curve(curve: Curve) -> list[str]:
+    over = curve["over_random"]
+    return [
+        curve["policy"],
+        str(curve["n"]),
+        f"{curve['llm_share']:.1%}",
+        f"{curve['quality']:.3f}",
+        "-" if over is None else f"{over:+.3f}",
+        _spread(curve["apgr"]),
+        _share(curve["cpt50"]),
+        _share(curve["cpt80"]),
+    ]
+
+
+def seconds_text(group: Group) -> str:
+    """Seconds of a request, by task and policy, and by the tier that answered."""
+    tasks = [
+        [
+            task,
+            policy["policy"],
+            str(figures["n"]),
+            _spread(figures["quality"]),
+            f"{figures['llm_share']:.1%}",
+            _seconds(figures["seconds"]["p50"]),
+            _seconds(figures["seconds"]["p95"]),
+            _times(figures["speed_up"]),
+        ]
+        for task in dict.fromkeys(name for one in group["policies"] for name in one["tasks"])
+        for policy in group["policies"]
+        if (figures := policy["tasks"].get(task))
+    ]
+    tiers = [
+        [
+            policy["policy"],
+            tier,
+            str(spent["n"]),
+            _seconds(spent["p05"]),
+            _seconds(spent["p25"]),
+            _seconds(spent["p50"]),
+            _seconds(spent["p75"]),
+            _seconds(spent["p95"]),
+            _seconds(spent["mean"]),
+        ]
+        for policy in group["policies"]
+        if policy["policy"] != ORACLE
+        for tier, spent in policy["seconds_by_tier"].items()
+    ]
+    head = ("task", "policy", "n", "quality", "rows with LLM", "p50 s", "p95 s", "faster than LLM")
+    by_tier = ("policy", "answered by", "n", "p05 s", "p25 s", "p50 s", "p75 s", "p95 s", "mean s")
+    parts = ["## Seconds of a request by task", "", *_table(head, tasks)]
+    parts += ["", "## Seconds of a request by the tier that answered", ""]
+    return "\n".join([*parts, *_table(by_tier, tiers)])
 
 
 def confusion_text(matrix: Confusion) -> str:
@@ -171,9 +253,9 @@ def _share(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
 
 
-def _ratio(ratio: float | None, about: str = "") -> str:
-    return "-" if ratio is None else f"{about}{ratio:.1%}"
-
-
 def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
+
+
+def _times(ratio: float | None) -> str:
+    return _NOT_MEASURED if ratio is None else f"{ratio:.1f}x"

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from tandem.evals import pictures
 from tandem.evals.failures import Confusion, Failure, confusion, worst
-from tandem.evals.markdown import confusion_text, failures_text, group_text
-from tandem.evals.result import Result
+from tandem.evals.markdown import (
+    confusion_text,
+    failures_text,
+    group_text,
+    mixing_text,
+    seconds_text,
+)
+from tandem.evals.result import Result, answered_by
 from tandem.evals.suite import Suite
 from tandem.evals.summary import ALL, Group, Summary
 
 REPORTS: Final = "reports"
 """The folder of reports beside a run's results."""
 NO_PICTURES: Final = "No pictures: install the extra `eval` (`pip install 'tandem-lm[eval]'`)."
+NOT_SERVED: Final = "not served"
+_LEAST: Final = 0.001
+"""Seconds."""
 _READING: Final = (
     "Quality is the mean of each suite's primary score over all rows; a row that was not served "
-    "counts 0. Intervals are of 95 %. *List price* is cost at the set prices, *compute* the "
-    "seconds that models worked; both relative to `llm_only` on the same rows where it was run "
-    "(`~` marks an estimate from tokens). The oracle is computed: for each row the cheapest tier "
-    "that was right."
+    "counts 0. Intervals are of 95 %. *List price* is cost at the prices above, *compute* the "
+    "seconds that models worked; both relative to `llm_only` on the same rows (`~`: estimated from "
+    "tokens, where it did not do all of them). *Faster than LLM* is the median of `llm_only` over "
+    "the policy's, on the same rows. The oracle is computed: for each row the cheapest tier that "
+    "was right. Seconds are those measured when the model really answered."
 )
 
 
@@ -52,7 +63,7 @@ class Report:
         """The worst rows of `tandem`, or of the first policy."""
         policy = self._first()
         primary = {name: suite.primary for name, suite in self.suites.items()}
-        return worst([one for one in self.results if one["policy"] == policy], primary)
+        return worst(self.results, primary, policy)
 
     @property
     def confusions(self) -> list[Confusion]:
@@ -67,7 +78,8 @@ class Report:
                     for one in self.results
                     if one["suite"] == suite.name and one["policy"] == policy
                 ]
-                if matrix := confusion(suite.name, policy, rows):
+                labels = suite.request.get("labels", [])
+                if matrix := confusion(suite.name, policy, rows, labels):
                     made.append(matrix)
         return made
 
@@ -84,7 +96,7 @@ class Report:
         (folder / f"{self.name}.json").write_text(text + "\n", encoding="utf-8")
         drawn = self._draw(folder) if pictures.available() else {}
         path = folder / f"{self.name}.md"
-        path.write_text(self._markdown(drawn), encoding="utf-8")
+        path.write_text(self.markdown(drawn), encoding="utf-8")
         return path
 
     def _draw(self, folder: Path) -> dict[str, str]:
@@ -96,17 +108,19 @@ class Report:
             return folder / drawn[title]
 
         currency = self.summary["currency"]
-        for group in self.summary["groups"]:
-            where = path(f"{group['suite']}: cost against quality", f"cost-{group['suite']}")
-            pictures.cost_quality(group, currency, where)
-        for policy in self._policies():
-            rows = [one for one in self.results if one["policy"] == policy]
-            if by_task := _seconds_by(rows, "task"):
-                where = path(f"{policy}: seconds a task", f"seconds-{_plain(policy)}")
-                pictures.latencies(by_task, f"{policy}: seconds a request, by task", where)
-        if by_tier := _seconds_by([one for one in self.results if one["tier"]], "tier"):
-            where = path("Seconds by the tier that answered", "seconds-tiers")
-            pictures.latencies(by_tier, "Seconds a request, by who answered", where)
+        groups = self._ordered()
+        where = path("Cost against quality", "cost")
+        pictures.cost_quality(groups[0], currency, where)
+        if len(groups) > 1:
+            where = path("Cost against quality, by suite", "cost-suites")
+            pictures.cost_quality_by_suite(groups[1:], currency, where)
+        if timed := [one for one in self.results if not one["error"]]:
+            by_task = _seconds(timed, lambda one: (one["task"], one["policy"]))
+            where = path("Seconds by task", "seconds-tasks")
+            pictures.latencies(by_task, "Seconds of a request, by task and policy", where)
+            by_tier = _seconds(timed, lambda one: (one["policy"], answered_by(one) or NOT_SERVED))
+            where = path("Seconds by tier", "seconds-tiers")
+            pictures.latencies(by_tier, "Seconds of a request, by policy and who answered", where)
         for matrix in self.confusions:
             if len(matrix["labels"]) > pictures.MOST_LABELS:
                 continue
@@ -115,10 +129,14 @@ class Report:
             pictures.confusion_matrix(matrix, where)
         return drawn
 
-    def _markdown(self, drawn: Mapping[str, str]) -> str:
+    def markdown(self, drawn: Mapping[str, str] = MappingProxyType({})) -> str:
+        """The report in Markdown, with the pictures `drawn`: file name by title."""
         parts = [self._head(), _READING]
-        for group in self._ordered():
-            parts.append(group_text(group))
+        groups = self._ordered()
+        parts += [group_text(group) for group in groups]
+        parts += [text] if (text := mixing_text(groups)) else []
+        if groups:
+            parts.append(seconds_text(groups[0]))
         parts += [confusion_text(each) for each in self.confusions]
         parts.append(failures_text(self.failures, self._first()))
         if drawn:
@@ -157,12 +175,15 @@ class Report:
         return "tandem" if "tandem" in policies else next(iter(policies), "")
 
 
-def _seconds_by(rows: Sequence[Result], key: str) -> dict[str, list[float]]:
-    seconds: dict[str, list[float]] = {}
+def _seconds(
+    rows: Sequence[Result], names: Callable[[Result], tuple[str, str]]
+) -> dict[str, dict[str, list[float]]]:
+    """Seconds by the two names of each row."""
+    seconds: dict[str, dict[str, list[float]]] = {}
     for one in rows:
-        if one["seconds"] > 0:
-            told: dict[str, Any] = {**one}
-            seconds.setdefault(str(told[key]), []).append(one["seconds"])
+        first, second = names(one)
+        # The axis is logarithmic.
+        seconds.setdefault(first, {}).setdefault(second, []).append(max(one["seconds"], _LEAST))
     return seconds
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import TypedDict
 
+from tandem.evals.summary import NO_MODEL
 from tandem.records import ErrorInfo, Origin, Purpose, Sensitivity, Status, Usage
 
 
@@ -76,3 +78,16 @@ def served(result: Result) -> bool:
 def asked_llm(result: Result) -> bool:
     """Whether the LLM worked on this case, for whatever purpose."""
     return any(step["tier"] == "llm" and step["calls"] for step in result["route"])
+
+
+def answered_by(result: Result) -> str | None:
+    """Whose answer was served: a tier, or NO_MODEL where it took no model; None where none was."""
+    if result["tier"] is None:
+        return None
+    return result["tier"] if any(step["calls"] for step in result["route"]) else NO_MODEL
+
+
+def quality_of(result: Result, primary: Mapping[str, str]) -> float:
+    """The primary score (its name by suite); 0 where nothing was served."""
+    score = result["scores"].get(primary[result["suite"]]) if served(result) else 0.0
+    return score or 0.0

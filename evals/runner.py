@@ -84,7 +84,8 @@ class ResultsFile:
         self.path: Final = path
         self.rows: Final[dict[tuple[str, str, str], Result]] = {}
         """By policy, suite and case."""
-        whole = self._read() if path.exists() else 0
+        kept, whole = read_results(path) if path.exists() else ({}, 0)
+        self.rows.update(kept)
         self._file = path.open("ab")
         self._file.truncate(whole)
 
@@ -104,19 +105,22 @@ class ResultsFile:
         """Close the file."""
         self._file.close()
 
-    def _read(self) -> int:
-        """Take over the rows; how many bytes of the file are whole lines."""
-        whole = 0
-        for line in self.path.read_bytes().splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            whole += len(line)
-            try:
-                row = json.loads(line)
-                self.rows[_key(row)] = row
-            except (ValueError, KeyError, TypeError):
-                _log.warning("a line of %s is no result and is left out", self.path)
-        return whole
+
+def read_results(path: Path) -> tuple[dict[tuple[str, str, str], Result], int]:
+    """The rows of a results file by policy, suite and case, and how many of its bytes are whole
+    lines: a run may be writing the last one, or have been stopped within it."""
+    rows: dict[tuple[str, str, str], Result] = {}
+    whole = 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            break
+        whole += len(line)
+        try:
+            row = json.loads(line)
+            rows[_key(row)] = row
+        except (ValueError, KeyError, TypeError):
+            _log.warning("a line of %s is no result and is left out", path)
+    return rows, whole
 
 
 def tried_again(result: Result) -> bool:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tandem import stats
+from tandem.evals.curve import ENDS, mixing_of
 from tandem.evals.evaluators import SUMMARY
-from tandem.evals.figures import policy_summary, quality_of, spread_of
-from tandem.evals.result import Result
+from tandem.evals.figures import policy_summary
+from tandem.evals.result import Result, quality_of
+from tandem.evals.spreads import spread_of
 from tandem.evals.suite import Suite
 from tandem.evals.summary import ALL, FORMAT, ORACLE, Group, PolicyComparison, Summary
 
@@ -80,6 +82,7 @@ def _group(
             for policy, rows in by_policy.items()
         ],
         "comparisons": _comparisons(by_policy, primary),
+        "mixing": mixing_of(by_policy, primary, [name for name in by_policy if name not in ENDS]),
     }
 
 

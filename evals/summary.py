@@ -13,6 +13,8 @@ FORMAT: Final = 1
 ORACLE: Final = "oracle"
 ALL: Final = "all"
 """Name of the group over all rows of a mixture."""
+NO_MODEL: Final = "no model"
+"""In place of a tier: the answer needed no model (no passage was found, a rule answered)."""
 
 
 class Spread(TypedDict):
@@ -25,12 +27,26 @@ class Spread(TypedDict):
 
 
 class Latency(TypedDict):
-    """Seconds of a request."""
+    """Seconds of a request: quantiles and mean; None where there is no value."""
 
+    p05: float | None
+    p25: float | None
     p50: float | None
+    p75: float | None
     p95: float | None
     mean: float | None
     n: int
+
+
+class TaskFigures(TypedDict):
+    """A policy over the rows of one task."""
+
+    n: int
+    quality: Spread
+    llm_share: float
+    seconds: Latency
+    speed_up: float | None
+    """See PolicySummary."""
 
 
 class Escalation(TypedDict):
@@ -70,21 +86,30 @@ class PolicySummary(TypedDict):
     """Share of rows on which the LLM worked."""
     cost: float
     all_llm_cost: float
-    """What `llm_only` cost on the same rows; where it was not run, the rows' own estimates."""
+    """What `llm_only` cost on the same rows; of rows that it did not do, their own estimates."""
     all_llm_measured: bool
+    """Whether `llm_only` did all of these rows."""
     cost_ratio: float | None
     """cost / all_llm_cost."""
     compute_seconds: float
     """Seconds that models worked, of all tiers; on equal hardware, what the rows cost."""
     all_llm_seconds: float | None
-    """The same of `llm_only` on the same rows; None where it was not run."""
+    """The same of `llm_only`, on those of these rows that it did; None where it did none."""
     compute_ratio: float | None
-    """compute_seconds / all_llm_seconds."""
+    """Compute seconds, relative to those of `llm_only`, on the rows that both did."""
+    compared_n: int
+    """How many of these rows `llm_only` did without an error."""
     model_calls: dict[str, int]
     """Answered model calls by tier."""
+    llm_call_share: float | None
+    """Of the model calls, the share that the LLM answered."""
     seconds: Latency
+    """Of a request, over the rows that ended without an error."""
+    speed_up: float | None
+    """Median seconds of `llm_only`, over the policy's, on the rows that both did."""
     seconds_by_tier: dict[str, Latency]
-    """By the tier that gave what was served."""
+    """By the tier that gave what was served; NO_MODEL where no model was asked."""
+    tasks: dict[str, TaskFigures]
     model_seconds: dict[str, float]
     """Compute seconds by tier, summed over all rows."""
     tokens: dict[str, dict[str, int]]
@@ -111,6 +136,43 @@ class PolicyComparison(TypedDict):
     """What a is, compared with b: better, worse, or inside the noise."""
 
 
+class Curve(TypedDict):
+    """A policy's point between the SLM and the LLM alone, and the curve through the three.
+
+    Measured: the three points, on the rows that all three did. Computed: the straight lines between
+    them, which are what random mixing of neighbours gives.
+    """
+
+    policy: str
+    n: int
+    llm_share: float
+    """Share of rows on which the LLM worked; `llm_only` counts as 1."""
+    quality: float
+    over_random: float | None
+    """Quality above random mixing of SLM and LLM at the same cost; None outside of their costs."""
+    apgr: Spread
+    """Average performance gap recovered: the area under the curve, 0 for the SLM's quality
+    throughout, 1 for the LLM's, 0.5 for random mixing. Empty where the LLM is not better."""
+    cpt50: float | None
+    """The smallest share at which the curve has 50 % of the LLM's gain over the SLM."""
+    cpt80: float | None
+
+
+class Mixing(TypedDict):
+    """What lies between `slm_only` and `llm_only`, on the rows that both did."""
+
+    n: int
+    slm_quality: float
+    llm_quality: float
+    finding: str
+    """What the LLM is, compared with the SLM."""
+    break_even_cost: float | None
+    """An SLM-first cascade costs less than the LLM alone while it sends on less than this share."""
+    break_even_compute: float | None
+    """The same in compute seconds."""
+    curves: list[Curve]
+
+
 class Group(TypedDict):
     """The rows of one suite, or all rows of a mixture (suite and task are then "all")."""
 
@@ -120,6 +182,8 @@ class Group(TypedDict):
     n: int
     policies: list[PolicySummary]
     comparisons: list[PolicyComparison]
+    mixing: Mixing | None
+    """None unless `slm_only` and `llm_only` were run."""
 
 
 class Summary(TypedDict):

@@ -11,9 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tandem.cli.eval_tables import show, show_checks
 from tandem.cli.upload import upload as send
+from tandem.errors import InvalidRequest
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
+    from tandem.evals.evaluation import Evaluation, Evaluator
+    from tandem.evals.gate import Baseline
+    from tandem.evals.report import Report
     from tandem.evals.result import Result
 
 EXIT_FELL: Final = 5
@@ -43,6 +47,13 @@ def command(
     report: Annotated[
         Path | None, typer.Option(help="Folder of the report; else `reports` beside the results.")
     ] = None,
+    joined: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with",
+            help="Folder of other results that join the report; without --policy nothing is run.",
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option(help="Drop an earlier run's results.")] = False,
     upload: Annotated[
         bool, typer.Option("--upload", help="Send the results to LangSmith, masked.")
@@ -56,41 +67,85 @@ def command(
     from tandem.evals import gate
     from tandem.evals.evaluation import Evaluator, Plan
     from tandem.evals.langsmith_client import connect
-    from tandem.evals.report import REPORTS, Report
+    from tandem.evals.report import REPORTS
     from tandem.evals.targets import POLICIES
 
     settings: Settings = ctx.obj
+    policies = tuple(policy or (() if joined else POLICIES))
+    if not policies and (upload or against or save_baseline):
+        raise InvalidRequest(
+            "--upload, --against and --save-baseline take the results of a run, not joined ones.",
+            "Name the run's --policy too, or leave --with out.",
+        )
     baseline = gate.read_baseline(against) if against else None
     # Before the run, so that a missing key costs no hours.
     client = connect() if upload else None
-    plan = Plan(suite, tuple(policy or POLICIES), n, data, fresh)
+    plan = Plan(suite, policies, n, data, fresh)
     folder = out or settings.path(".tandem/evals") / Path(suite).stem
     evaluator = Evaluator(settings, plan, folder)
     console = Console()
-    for notice in evaluator.loaded.notices:
-        console.print(f"note: {notice}", soft_wrap=True)
-    if not evaluator.total:
+    if policies:
+        for notice in evaluator.loaded.notices:
+            console.print(f"note: {notice}", soft_wrap=True)
+    if not evaluator.total and not joined:
         console.print(f"{suite}: nothing to run.")
         return
-    with _Bar(console, evaluator.total) as bar:
-        evaluation = evaluator.run(bar.add, bar.add)
-    show(evaluation.summary, console)
-    for notice in evaluation.summary["notices"][len(evaluator.loaded.notices) :]:
-        console.print(f"note: {notice}", soft_wrap=True)
-    console.print(f"Results and summary: {evaluation.folder}", soft_wrap=True)
-    written = Report(evaluation.summary, evaluation.results, evaluator.loaded.suites).write(
-        report or evaluation.folder / REPORTS
-    )
-    console.print(f"Report: {written}", soft_wrap=True)
+    evaluation = _run(evaluator, console)
+    written = _report(suite, evaluator, evaluation, joined or [], settings, console)
+    console.print(f"Report: {written.write(report or folder / REPORTS)}", soft_wrap=True)
+    if evaluation is None:
+        return
     if client is not None:
         send(client, evaluation, evaluator.loaded, settings, console)
     if save_baseline:
         gate.merge(save_baseline, evaluation.summary)
     if baseline is not None:
-        checks = gate.check(evaluation.summary, baseline)
-        show_checks(checks, console)
-        if any(check.fell for check in checks):
-            raise typer.Exit(EXIT_FELL)
+        _hold(evaluation, baseline, console)
+
+
+def _run(evaluator: Evaluator, console: Console) -> Evaluation | None:
+    """Run what there is to run; None where there is nothing (results are only joined)."""
+    if not evaluator.total:
+        return None
+    with _Bar(console, evaluator.total) as bar:
+        return evaluator.run(bar.add, bar.add)
+
+
+def _report(
+    suite: str,
+    evaluator: Evaluator,
+    evaluation: Evaluation | None,
+    joined: list[Path],
+    settings: Settings,
+    console: Console,
+) -> Report:
+    """Show the run, and what is joined to it; the report of both."""
+    from tandem.evals.joined import join
+    from tandem.evals.report import Report
+
+    suites = evaluator.loaded.suites
+    if joined or evaluation is None:
+        both = join(suite, evaluation, joined, suites, settings.currency)
+        made = Report(both.summary, both.results, both.suites)
+    else:
+        made = Report(evaluation.summary, evaluation.results, suites)
+    show(made.summary, console)
+    told = evaluator.loaded.notices
+    for notice in made.summary["notices"]:
+        if notice not in told:
+            console.print(f"note: {notice}", soft_wrap=True)
+    if evaluation:
+        console.print(f"Results and summary: {evaluation.folder}", soft_wrap=True)
+    return made
+
+
+def _hold(evaluation: Evaluation, baseline: Baseline, console: Console) -> None:
+    from tandem.evals import gate
+
+    checks = gate.check(evaluation.summary, baseline)
+    show_checks(checks, console)
+    if any(check.fell for check in checks):
+        raise typer.Exit(EXIT_FELL)
 
 
 class _Bar:

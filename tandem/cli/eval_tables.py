@@ -34,7 +34,7 @@ def show(summary: Summary, console: Console) -> None:
 
 def _outcomes(group: Group) -> Table:
     title = f"{group['suite']}: quality is {group['primary']}"
-    table = _table(title, "policy", "n", "quality (95 %)", "served", "right of served", "LLM asked")
+    table = _table(title, "policy", "n", "quality (95 %)", "served", "right of served", "LLM")
     for policy in group["policies"]:
         table.add_row(
             policy["policy"],
@@ -48,7 +48,8 @@ def _outcomes(group: Group) -> Table:
 
 
 def _costs(group: Group, currency: str) -> Table:
-    table = _table("", "policy", f"cost ({currency})", "of all-LLM", "p50 s", "p95 s", "own p50 ms")
+    columns = (f"cost ({currency})", "of all-LLM", "compute", "p50 s", "p95 s", "faster", "own ms")
+    table = _table("", "policy", *columns)
     for policy in group["policies"]:
         ratio, own = policy["cost_ratio"], policy["overhead"]["p50"]
         about = "" if policy["all_llm_measured"] else "~"
@@ -56,8 +57,10 @@ def _costs(group: Group, currency: str) -> Table:
             policy["policy"],
             f"{policy['cost']:.6f}",
             "-" if ratio is None else f"{about}{ratio:.1%}",
+            _share(policy["compute_ratio"]),
             _seconds(policy["seconds"]["p50"]),
             _seconds(policy["seconds"]["p95"]),
+            "-" if policy["speed_up"] is None else f"{policy['speed_up']:.1f}x",
             "-" if own is None else f"{own * 1000:.1f}",
         )
     return table

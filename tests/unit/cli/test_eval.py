@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 
 from tandem.cli.eval import EXIT_FELL
 from tandem.cli.main import app
-from tandem.errors import SettingsError
+from tandem.errors import InvalidRequest, SettingsError
+from tandem.evals import pictures
 from tandem.models.tier import Prompt
 from tandem.nodes.labels import LabelTask
 from tandem.services import Services
@@ -45,6 +46,7 @@ def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RulePool:
         RuleTier("llm", lambda text: completion("positive", cost=0.5)),
     )
     monkeypatch.setattr(Services, "pool", made)
+    monkeypatch.setattr(pictures, "available", lambda: False)
     monkeypatch.setenv("TANDEM_CACHE", str(tmp_path / "cache"))
     return made
 
@@ -129,6 +131,34 @@ def test_the_gate_sees_a_broken_instruction_past_kept_answers(
     monkeypatch.setattr(LabelTask, "_prompt", broken)
     fell = run(tmp_path, *words, "--fresh", "--against", baseline)
     assert (fell.exit_code, "FELL" in fell.output) == (EXIT_FELL, True)
+
+
+def test_policies_that_were_run_apart_join_one_report(tmp_path: Path, pool: RulePool) -> None:
+    slm, llm = tmp_path / "slm", tmp_path / "llm"
+    assert run(tmp_path, "--policy", "slm_only", "--out", slm).exit_code == 0
+    assert run(tmp_path, "--policy", "llm_only", "--out", llm).exit_code == 0
+    asked = pool.slm.asked, pool.llm.asked
+    made = run(tmp_path, "--with", slm, "--with", llm, "--report", tmp_path / "told")
+    assert made.exit_code == 0, made.output
+    assert "slm_only against llm_only on 8 rows" in made.output
+    assert (pool.slm.asked, pool.llm.asked) == asked
+    assert not (tmp_path / ".tandem" / "evals").exists(), "nothing was run"
+    (text,) = (path.read_text(encoding="utf-8") for path in (tmp_path / "told").glob("*.md"))
+    assert "| oracle | 8 | 1.000" in text
+
+
+def test_what_is_joined_is_told_but_not_held_to_the_baseline(
+    tmp_path: Path, pool: RulePool
+) -> None:
+    slm, baseline = tmp_path / "slm", tmp_path / "baseline.json"
+    run(tmp_path, "--policy", "slm_only", "--out", slm)
+    words = ("--policy", "llm_only", "--with", slm, "--save-baseline", baseline)
+    made = run(tmp_path, *words)
+    assert made.exit_code == 0, made.output
+    assert "llm_only against slm_only" in made.output
+    assert list(json.loads(baseline.read_text(encoding="utf-8"))["films"]["films"]) == ["llm_only"]
+    refused = run(tmp_path, "--with", slm, "--against", baseline)
+    assert isinstance(refused.exception, InvalidRequest)
 
 
 def test_a_suite_without_rows_says_so(tmp_path: Path, pool: RulePool) -> None:

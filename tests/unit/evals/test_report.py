@@ -9,14 +9,21 @@ from typing import Any
 import pytest
 
 from tandem.evals import pictures
-from tandem.evals.failures import UNSERVED, WITHHELD, confusion, worst
+from tandem.evals.failures import OTHER, SHOWN, UNSERVED, WITHHELD, confusion, worst
 from tandem.evals.markdown import failures_text
 from tandem.evals.report import NO_PICTURES, Report
 from tandem.evals.summarise import summarise
+from tandem.evals.summary import NO_MODEL
 from tests.unit.evals.test_summary import SUITES, policy, row, step, three
 
 PRIMARY = dict.fromkeys(SUITES, "label_match")
 PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As without matplotlib, which takes its time."""
+    monkeypatch.setattr(pictures, "available", lambda: False)
 
 
 def report(rows: list[Any]) -> Report:
@@ -28,8 +35,31 @@ def test_compute_seconds_and_calls_stand_beside_the_prices() -> None:
     slm, llm = policy(summary, "slm_only"), policy(summary, "llm_only")
     assert (slm["compute_seconds"], slm["all_llm_seconds"], slm["compute_ratio"]) == (10, 10, 1)
     assert llm["model_calls"] == {"llm": 20}
-    alone = policy(summarise("films", [row(1, "tandem", True)], SUITES), "tandem")
-    assert (alone["all_llm_seconds"], alone["compute_ratio"]) == (None, None)
+    assert (slm["llm_call_share"], llm["llm_call_share"], llm["speed_up"]) == (0, 1, 1)
+    assert slm["speed_up"] == slm["tasks"]["sentiment"]["speed_up"] == 4
+    rows = [row(1, "tandem", True)]
+    alone = policy(summarise("films", rows, SUITES), "tandem")
+    assert (alone["all_llm_seconds"], alone["compute_ratio"], alone["speed_up"]) == (None,) * 3
+    assert "| not measured |" in report(rows).markdown()
+
+
+def test_compute_is_compared_on_the_rows_that_both_did() -> None:
+    error = {"code": "egress_blocked", "what": "", "remedy": ""}
+    slow = {**step("llm", True), "seconds": 2.0}
+    rows = [row(n, "tandem", True, all_llm_cost=0.3) for n in range(3)]
+    rows += [row(0, "llm_only", True, route=[slow]), row(1, "llm_only", None, error=error)]
+    figures = policy(summarise("films", rows, SUITES), "tandem")
+    assert (figures["compared_n"], figures["compute_ratio"]) == (1, 0.25)
+    assert (figures["all_llm_measured"], figures["all_llm_cost"]) == (False, 1.6)
+
+
+def test_an_answer_without_a_model_is_no_tiers() -> None:
+    found = row(1, "tandem", True, route=[{**step("slm", True), "calls": 0}], seconds=0.01)
+    figures = policy(summarise("films", [found, row(2, "tandem", True)], SUITES), "tandem")
+    assert {name: one["p50"] for name, one in figures["seconds_by_tier"].items()} == {
+        NO_MODEL: 0.01,
+        "slm": 1.0,
+    }
 
 
 def test_the_report_is_written_with_pictures(tmp_path: Path) -> None:
@@ -38,19 +68,17 @@ def test_the_report_is_written_with_pictures(tmp_path: Path) -> None:
     assert path.name.endswith("-films.md")
     assert "| tandem | 20 |" in text
     assert "4.0x" in text, "llm_only took 4 s a row, slm_only 1 s"
-    assert "over random mixing at the same cost" in text
+    assert "| films (sentiment) | tandem | 20 | 0.0% | 0.750 | +0.150 |" in text
     told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert told["summary"]["suite"] == "films"
     drawn = sorted(tmp_path.glob("*.png"))
-    assert len(drawn) == 8, "cost, three policies, tiers, three matrices"
+    assert len(drawn) == 6, "cost, tasks, tiers, three matrices"
     assert all(one.read_bytes().startswith(PNG) for one in drawn)
     assert all(f"({one.name})" in text for one in drawn)
 
 
-def test_without_matplotlib_it_says_how_to_get_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pictures, "available", lambda: False)
+@pytest.mark.usefixtures("undrawn")
+def test_without_matplotlib_it_says_how_to_get_pictures(tmp_path: Path) -> None:
     path = report(three()).write(tmp_path)
     assert NO_PICTURES in path.read_text(encoding="utf-8")
     assert list(tmp_path.glob("*.png")) == []
@@ -63,21 +91,58 @@ def test_served_wrong_rows_come_first_and_then_the_dearest() -> None:
         row(3, "tandem", True),
         row(4, "tandem", False, cost=2.0),
     ]
-    assert [one["id"] for one in worst(rows, PRIMARY)] == ["row-4", "row-2", "row-1"]
+    assert [one["id"] for one in worst(rows, PRIMARY, "tandem")] == ["row-4", "row-2", "row-1"]
 
 
 @pytest.mark.parametrize("level", ["personal", "secret"])
 def test_of_a_sensitive_row_no_text_is_shown(level: str) -> None:
     wrong = row(1, "tandem", False, sensitivity=level, expected={"name": "planted value"})
-    (failure,) = worst([wrong], PRIMARY)
+    wrong["route"] = [{**step("slm", False), "failed": ["grounded (planted value)"]}]
+    (failure,) = worst([wrong], PRIMARY, "tandem")
     assert (failure["expected"], failure["got"]) == (WITHHELD, WITHHELD)
+    assert failure["reasons"] == ["slm: grounded", "below 1: label_match"]
     assert "planted value" not in failures_text([failure], "tandem")
+
+
+def test_a_row_is_sensitive_if_any_policy_found_it_so() -> None:
+    rows = [row(1, "tandem", False), row(1, "slm_only", True, sensitivity="personal")]
+    assert worst(rows, PRIMARY, "tandem")[0]["got"] == WITHHELD
+
+
+def test_a_row_that_nobody_assessed_is_not_shown() -> None:
+    error = {"code": "deadline", "what": "", "remedy": ""}
+    rows = [row(1, "tandem", None, routed_task="", error=error)]
+    (failure,) = worst(rows, PRIMARY, "tandem")
+    assert (failure["expected"], failure["reasons"][0]) == (WITHHELD, "error deadline")
+    rows.append(row(1, "slm_only", True))
+    assert worst(rows, PRIMARY, "tandem")[0]["expected"] == "positive"
+
+
+def test_no_suite_hides_the_others_failures() -> None:
+    rows = [row(number, "tandem", False) for number in range(9)]
+    rows += [row(number, "tandem", None, suite="songs") for number in range(2)]
+    shown = [one["suite"] for one in worst(rows, PRIMARY, "tandem", 6)]
+    assert shown == ["films"] * 4 + ["songs"] * 2
+
+
+def test_an_output_is_shown_by_its_fields_with_both_ends() -> None:
+    output = {"work": "a" * 500 + " so it is 7", "answer": "7", "probabilities": {"x": 1}}
+    (failure,) = worst([row(1, "tandem", False, output=output)], PRIMARY, "tandem")
+    assert failure["got"].endswith("so it is 7; answer: 7")
+    assert len(failure["got"]) <= SHOWN
+
+
+def test_a_label_that_is_none_is_not_quoted() -> None:
+    rows = [row(1, "tandem", False, output={"label": "any text at all"}), row(2, "tandem", False)]
+    matrix = confusion("films", "tandem", rows, ["positive", "negative"])
+    assert matrix is not None
+    assert matrix["labels"] == ["positive", OTHER, "negative"]
 
 
 def test_what_the_detector_knows_is_masked_in_an_open_row() -> None:
     wrong = row(1, "tandem", False, expected="write to ann.lee@example.com | now")
     wrong["route"] = [{**step("slm", False), "failed": ["grounded (total: not in the source)"]}]
-    (failure,) = worst([wrong], PRIMARY)
+    (failure,) = worst([wrong], PRIMARY, "tandem")
     assert "ann.lee" not in failure["expected"]
     assert failure["reasons"] == [
         "slm: grounded (total: not in the source)",
@@ -87,7 +152,7 @@ def test_what_the_detector_knows_is_masked_in_an_open_row() -> None:
 
 def test_a_matrix_counts_what_was_not_served() -> None:
     rows = [row(1, "tandem", True), row(2, "tandem", False), row(3, "tandem", None)]
-    matrix = confusion("films", "tandem", rows)
+    matrix = confusion("films", "tandem", rows, ["positive", "negative"])
     assert matrix is not None
     assert matrix["labels"] == ["positive", UNSERVED, "negative"]
     assert matrix["counts"] == [[1, 1, 1], [0, 0, 0], [0, 0, 0]]
@@ -97,5 +162,21 @@ def test_a_matrix_counts_what_was_not_served() -> None:
 def test_many_labels_are_listed_by_their_confusions(tmp_path: Path) -> None:
     rows = [row(number, "tandem", False, expected=f"label-{number % 40}") for number in range(80)]
     text = report(rows).write(tmp_path).read_text(encoding="utf-8")
-    assert "| label-0 | negative | 2 |" in text
+    assert f"| label-0 | {OTHER} | 2 |" in text
     assert list(tmp_path.glob("*confusion*")) == []
+
+
+def test_a_mixture_is_drawn_whole_and_by_suite(tmp_path: Path) -> None:
+    rows = three() + [{**one, "suite": "songs"} for one in three()]
+    text = report(rows).write(tmp_path).read_text(encoding="utf-8")
+    assert text.index("## All rows") < text.index("## films (sentiment)")
+    assert "## Seconds of a request by task" in text
+    drawn = {path.name.partition("-films-")[2] for path in tmp_path.glob("*.png")}
+    assert {"cost.png", "cost-suites.png"} < drawn
+
+
+def test_a_run_in_which_nothing_answered_is_reported_too(tmp_path: Path) -> None:
+    error = {"code": "model_unavailable", "what": "", "remedy": ""}
+    rows = [row(n, "tandem", None, error=error, route=[], seconds=0.0) for n in range(3)]
+    text = report(rows).write(tmp_path).read_text(encoding="utf-8")
+    assert "errors (counted as wrong): model_unavailable 3" in text
