@@ -208,7 +208,7 @@ def cascade(ready: Ready, series: dict[str, TierAnswers], args: argparse.Namespa
     say_score(measured.resplit(held[:0], held), scored)
     say_curve(measured, scored, series[llm].answered(held))
     for target in TARGETS:
-        for names in certifying.STAGES:
+        for names in (*certifying.STAGES, ("slm",)):
             say_promise(measured, scored, names, target, held, args.splits)
 
 

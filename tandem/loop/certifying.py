@@ -34,7 +34,7 @@ Bools = NDArray[np.bool_]
 Matrix = NDArray[np.float32]
 LEAST_BENEFIT: Final = 50
 """Fewer LLM answers than this say nothing of where the LLM is better."""
-STAGES: Final = (("head",), ("slm",), ("head", "slm"))
+STAGES: Final = (("head",), ("head", "slm"))
 
 
 @dataclass(frozen=True)
@@ -135,33 +135,59 @@ def promise(
 ) -> Promise:
     """What can be promised of `names`, from the calibration rows."""
     rows = asked_rows(measured, names, measured.split.calibrate)
-    fitted = measured.score_rows if "slm" in names else measured.split.fit
-    fitted = asked_rows(measured, names, fitted)
-    thresholds = grid(
-        best_score(stages_of(measured, scored, names, fitted)), len(rows), target, confidence
-    )
-    stages = stages_of(measured, scored, names, rows)
-    return certify(stages, thresholds, target, confidence, names)
+    return _certified(measured, scored, names, rows, target, confidence)
 
 
 def promises(
     measured: Measured, scored: Scored, targets: Sequence[float], confidence: float
 ) -> list[Promise]:
-    """For each target what each set of stages can promise, the cheapest certified one first."""
+    """For each target what each set of stages can promise; first the set that is to be used.
+
+    That set is chosen on fit rows, as the cheapest: a choice on the calibration rows would favour
+    what passed by luck, and break the promise more often than it says.
+    """
     made: list[Promise] = []
     for target in targets:
         sets = [names for names in STAGES if set(names) <= set(scored.labels)]
-        found = [promise(measured, scored, names, target, confidence) for names in sets]
-        made += sorted(found, key=lambda one: expected_cost(measured, scored, one))
+        sets.sort(key=lambda names: _foreseen_cost(measured, scored, names, target, confidence))
+        made += [promise(measured, scored, names, target, confidence) for names in sets]
     return made
 
 
-def expected_cost(measured: Measured, scored: Scored, made: Promise) -> float:
-    """Cost a row under `made`, by the calibration rows; infinite where nothing is certified."""
-    if made.threshold is None:
+def _certified(
+    measured: Measured,
+    scored: Scored,
+    names: tuple[str, ...],
+    rows: Ints,
+    target: float,
+    confidence: float,
+) -> Promise:
+    best = best_score(stages_of(measured, scored, names, fit_rows(measured, names)))
+    thresholds = grid(best, len(rows), target, confidence)
+    stages = stages_of(measured, scored, names, rows)
+    return certify(stages, thresholds, target, confidence, names)
+
+
+def fit_rows(measured: Measured, names: Sequence[str]) -> Ints:
+    """The fit rows that all stages `names` were asked; what they say there was held out."""
+    fitted = measured.score_rows if "slm" in names else measured.split.fit
+    return asked_rows(measured, names, fitted)
+
+
+def _foreseen_cost(
+    measured: Measured,
+    scored: Scored,
+    names: tuple[str, ...],
+    target: float,
+    confidence: float,
+) -> float:
+    """Cost a row, foreseen by fit rows, as many as will test."""
+    most = len(asked_rows(measured, names, measured.split.calibrate))
+    rows = fit_rows(measured, names)[:most]
+    foreseen = _certified(measured, scored, names, rows, target, confidence)
+    if foreseen.threshold is None:
         return float("inf")
-    rows = asked_rows(measured, made.stages, measured.split.calibrate)
-    return _cost(measured, scored, made, rows)
+    return _cost(measured, scored, foreseen, rows)
 
 
 def _cost(measured: Measured, scored: Scored, made: Promise, rows: Ints) -> float:

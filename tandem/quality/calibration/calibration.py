@@ -57,7 +57,7 @@ class LabelCalibration:
     labels: in the order of all models' outputs, and of the prompt.
     embeddings: fingerprint of the embedding model that head and examples need.
     head, score: None where there is none. `score` fuses what the SLM says with the head's view.
-    promises: for several targets and stages, of each target the cheapest first.
+    promises: for several targets and stages, of each target the way to be used first.
     benefit: from P(correct) to the probability that the LLM would be right; None: not measured.
     card: what it was made of: date, data, rows, figures.
     """
@@ -75,16 +75,19 @@ class LabelCalibration:
     card: Mapping[str, Any]
 
     def promise(self, target: float, stages: Collection[str]) -> Promise | None:
-        """The cheapest promise of at least `target` whose stages are all among `stages`; of the
-        targets the least that does. None: nothing was certified."""
+        """The promise of the least target that is at least `target`, by stages of `stages`.
+
+        Of several ways to keep it the first listed counts, which was chosen on fit rows. That one
+        may have certified nothing: then the answer is None, and no other way is looked for. To try
+        until one passes would break more promises than each of them states.
+        """
         able = [
             promise
             for promise in self.promises
-            if promise.threshold is not None
-            and promise.target >= target - 1e-9
-            and set(promise.stages) <= set(stages)
+            if promise.target >= target - 1e-9 and set(promise.stages) <= set(stages)
         ]
-        return min(able, key=lambda promise: promise.target, default=None)
+        chosen = min(able, key=lambda promise: promise.target, default=None)
+        return chosen if chosen and chosen.threshold is not None else None
 
     def to_json(self) -> str:
         """The file's text."""

@@ -107,11 +107,25 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, made: LabelCali
         Calibrations([tmp_path / "file"]).save(made)
 
 
-def test_the_cheapest_promise_that_is_strict_enough(made: LabelCalibration) -> None:
+def test_the_promise_in_force_is_the_first_of_the_least_strict_enough_target(
+    made: LabelCalibration,
+) -> None:
     assert made.promise(0.8, {"head", "slm"}) == made.promises[0]
     assert made.promise(0.85, {"head", "slm"}) == made.promises[2]
     assert made.promise(0.85, {"head"}) is None
     assert made.promise(0.95, {"head", "slm"}) is None
+    assert made.promise(0.99, {"head", "slm"}) is None
+
+
+def test_where_the_chosen_way_certifies_nothing_no_other_is_looked_for(
+    made: LabelCalibration,
+) -> None:
+    nothing = Promise(("head", "slm"), 0.9, 0.9, None, 200, 0, 0)
+    certified = Promise(("head",), 0.9, 0.9, 0.7, 200, 100, 3)
+    stricter = Promise(("head", "slm"), 0.95, 0.9, 0.9, 200, 90, 0)
+    changed = replace(made, promises=(nothing, certified, stricter))
+    assert changed.promise(0.9, {"head", "slm"}) is None
+    assert changed.promise(0.9, {"head"}) == certified
 
 
 def test_names_tell_tasks_and_label_sets_apart() -> None:
