@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,8 @@ def read_labelled(path: Path, names: Sequence[str] = ()) -> LabelledRows:
 
     Parameters
     ----------
-    names: the label set; empty: the labels that stand in the file.
+    names: the label set; empty: the labels that stand in the file, the most frequent first. Their
+        order is that of the prompt, and small models lean to what they read first.
 
     Raises
     ------
@@ -62,8 +64,9 @@ def read_labelled(path: Path, names: Sequence[str] = ()) -> LabelledRows:
             found.append(_row(path, number, line, names))
     if not found:
         raise InvalidRequest(f"{path} holds no rows.", "Give one JSON object a line.")
-    known = tuple(names) or tuple(sorted({label for _, label in found}))
-    if len({label for _, label in found}) < 2:
+    counted = Counter(label for _, label in found)
+    known = tuple(names) or tuple(sorted(counted, key=lambda label: (-counted[label], label)))
+    if len(counted) < 2:
         raise InvalidRequest(
             f"All rows of {path} have the same label.",
             "Calibration needs rows of at least two labels.",

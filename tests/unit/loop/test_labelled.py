@@ -27,12 +27,12 @@ def test_rows_of_several_forms(tmp_path: Path) -> None:
         {"text": "one", "label": "a"},
         {"input": "two", "expected": "b"},
         "",
-        {"text": "three", "output": {"label": "a"}},
+        {"text": "three", "output": {"label": "b"}},
     )
     rows = read_labelled(file)
-    assert (list(rows.texts), rows.names) == (["one", "two", "three"], ("a", "b"))
-    assert rows.labels.tolist() == [0, 1, 0]
-    assert read_labelled(file, ["b", "c", "a"]).labels.tolist() == [2, 0, 2]
+    assert (list(rows.texts), rows.names) == (["one", "two", "three"], ("b", "a"))
+    assert rows.labels.tolist() == [1, 0, 0]
+    assert read_labelled(file, ["b", "c", "a"]).labels.tolist() == [2, 0, 0]
 
 
 @pytest.mark.parametrize(
