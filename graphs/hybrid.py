@@ -24,6 +24,7 @@ from tandem.nodes.quality_check import QualityCheck
 from tandem.nodes.record import Record
 from tandem.nodes.retry_slm import RetrySlm
 from tandem.nodes.run_task import RunTask
+from tandem.nodes.shadow import Shadow
 from tandem.nodes.state import State
 from tandem.nodes.synthesise import Synthesise
 from tandem.nodes.task import Task
@@ -64,7 +65,7 @@ def _add_nodes(
         "quality_check": QualityCheck(services, table),
         "escalate": Escalate(services, table),
         "retry_slm": RetrySlm(services, table),
-        "record": Record(services),
+        "record": Record(services, Shadow(services, table)),
     }
     for name, step in steps.items():
         builder.add_node(name, Closing(services, step))

@@ -19,6 +19,7 @@ from tandem.nodes.stages import First, Judgement
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import Read, full_text, head_and_tail, tokens_at_most
 from tandem.quality.calibration.calibration import Asking
+from tandem.quality.label_sets import LABEL_SET, label_set
 from tandem.quality.labels import enough_margin, label_in_set, label_signals
 from tandem.records import (
     Attempt,
@@ -95,6 +96,7 @@ class LabelTask:
         attempt = plan.head_attempt() if plan else None
         if plan is None or attempt is None:
             return None
+        attempt["signals"][LABEL_SET] = label_set(prepared["labels"])
         turns = self.rendered(plan.asked("llm"))
         usage = plan.llm_usage(sum(len(turn.encode()) for turn in turns), len(turns))
         price = plan.own.llm_price(usage)
@@ -115,8 +117,9 @@ class LabelTask:
         label = _chosen(completion, spoken, probabilities)
         fused = plan.fused(probabilities) if plan and label and tier.name == "slm" else None
         if fused:
+            signals = {**fused.signals, LABEL_SET: label_set(prepared["labels"])}
             return tier.attempt(
-                {"label": fused.label, "probabilities": fused.probabilities}, signals=fused.signals
+                {"label": fused.label, "probabilities": fused.probabilities}, signals=signals
             )
         output = {"label": label, "probabilities": probabilities} if label is not None else None
         return tier.attempt(output, signals=label_signals(probabilities))

@@ -11,7 +11,8 @@ from langgraph.runtime import Runtime
 
 from tandem.errors import AnswerRejected, DeadlineExceeded
 from tandem.nodes.accounting import all_llm_cost, total_cost
-from tandem.nodes.binding import context_of
+from tandem.nodes.binding import context_of, keeps_private
+from tandem.nodes.shadow import Shadow
 from tandem.nodes.state import Context, State
 from tandem.privacy.redaction import REDACTED, UNRESTORED
 from tandem.records import Answer, Attempt, ErrorInfo, OnLate, Status, Verdict
@@ -28,9 +29,11 @@ POLICY_CODES = frozenset({"egress_blocked"})
 
 @dataclass(frozen=True)
 class Record:
-    """Close the run. Nothing that was rejected is served: it goes out as `draft`."""
+    """Close the run. Nothing that was rejected is served: it goes out as `draft`. Where there is a
+    `shadow`, some accepted answers are asked of the LLM afterwards."""
 
     services: Services
+    shadow: Shadow | None = None
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         answer = self._answer(state)
@@ -38,6 +41,8 @@ class Record:
         self.services.vaults.forget(state["run_id"])
         self.services.ledger.finish(state["run_id"], answer)
         runtime.stream_writer({"answer": answer})
+        if self.shadow is not None:
+            self.shadow(state, answer, keeps_private(state, context_of(runtime)))
         return {"answer": answer, "error": answer["error"]}
 
     def _answer(self, state: State) -> Answer:

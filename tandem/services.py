@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tandem.knowledge.index import Hit, KnowledgeIndex
     from tandem.knowledge.tables import Tables
+    from tandem.models.background import Background
     from tandem.models.embedded import EmbeddedServers
     from tandem.models.pool import TierPool
     from tandem.routing.head_reader import HeadReader
@@ -115,6 +116,18 @@ class Services:
         return Spend(self.ledger, self.settings.policy.budgets.refresh_s)
 
     @cached_property
+    def background(self) -> Background:
+        """What is done when the request is answered."""
+        from tandem.models.background import Background
+
+        own = self.settings.shadow
+        with self._lock:
+            if "background" not in self.__dict__:
+                self.__dict__["background"] = Background(own.queue, own.close_s)
+            background: Background = self.__dict__["background"]
+            return background
+
+    @cached_property
     def embeddings(self) -> Embeddings:
         """The embedding model."""
         from tandem.models.embeddings import build_embeddings
@@ -187,7 +200,10 @@ class Services:
         return load_file(Path(path), self.settings.limits)
 
     def close(self) -> None:
-        """Close the ledger; embedded servers belong to the user and go on until idle."""
+        """End what is in the background, and close the ledger; embedded servers belong to the
+        user and go on until idle."""
+        if "background" in self.__dict__:
+            self.background.close()
         if "pool" in self.__dict__:
             self.pool.close()
         if "ledger" in self.__dict__:

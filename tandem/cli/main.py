@@ -12,6 +12,7 @@ import typer
 from tandem.cli import (
     ask,
     calibrate,
+    check,
     doctor,
     explain,
     feedback,
@@ -41,6 +42,7 @@ app.command("run")(run.command)
 app.command("feedback")(feedback.command)
 app.command("report")(report.command)
 app.command("calibrate")(calibrate.command)
+app.command("check")(check.command)
 app.command("eval")(eval_command.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.app, name="models", help="Fetch, verify and stop the embedded models.")

@@ -17,6 +17,7 @@ from tandem.settings import Settings
 if TYPE_CHECKING:
     from tandem.ledger.figures import Quantiles, TaskReport
     from tandem.ledger.report import Report
+    from tandem.ledger.shadow import ShadowReport
 
 _SPAN: Final = re.compile(r"(\d{1,6})([mhdw])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -78,6 +79,8 @@ def show(figures: Report, console: Console) -> None:
     console.print(_money(lines, figures["currency"]))
     console.print(_latency(lines))
     console.print(_tiers(figures["total"]))
+    if figures["shadow"]:
+        console.print(_shadow(figures["shadow"], figures["currency"]))
     for name, counts in (
         ("Rejected by", {each["gate"]: each["count"] for each in figures["total"]["gates"]}),
         ("Errors", figures["total"]["errors"]),
@@ -143,6 +146,24 @@ def _tiers(total: TaskReport) -> Table:
     for tier, tokens in total["tokens"].items():
         calls = str(total["calls"].get(tier, 0))
         table.add_row(tier, calls, str(tokens["input"]), str(tokens["output"]))
+    return table
+
+
+def _shadow(lines: list[ShadowReport], currency: str) -> Table:
+    table = _table(
+        f"Shadow: accepted without the LLM, asked of it afterwards (cost in {currency}, in no "
+        "other table)",
+        "task", "asked", "compared", "the LLM agrees", "95 %", "cost",
+    )  # fmt: skip
+    for line in lines:
+        table.add_row(
+            line["task"],
+            str(line["asked"]),
+            str(line["compared"]),
+            _percent(line["agreement"]),
+            f"{line['low']:.1%} to {line['high']:.1%}" if line["compared"] else "-",
+            f"{line['cost']:.6f}",
+        )
     return table
 
 

@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from typing_extensions import TypedDict
 
 from tandem.ledger.figures import Sum, TaskReport
+from tandem.ledger.shadow import ShadowReport, shadow_report
 from tandem.ledger.store import Ledger
-from tandem.ledger.tables import attempts, runs
+from tandem.ledger.tables import attempts, runs, shadow
 
 UNKNOWN_TASK: Final = "unknown"
 """Runs that ended before their task was known."""
@@ -37,6 +38,9 @@ class Report(TypedDict):
     tenant: str | None
     total: TaskReport
     tasks: list[TaskReport]
+    shadow: list[ShadowReport]
+    """By task, what the LLM said of answers that were accepted without it; its cost is in no other
+    figure."""
 
 
 def report(
@@ -68,7 +72,15 @@ def report(
         "tenant": tenant,
         "total": sums.total.told("total"),
         "tasks": [sums.tasks[name].told(name) for name in sorted(sums.tasks)],
+        "shadow": _shadows(ledger, wanted),
     }
+
+
+def _shadows(ledger: Ledger, wanted: Sequence[ColumnElement[bool]]) -> list[ShadowReport]:
+    by_task: dict[str, list[dict[str, Any]]] = {}
+    for row in _rows(ledger, _shadow_query(wanted)):
+        by_task.setdefault(row["task"], []).append(row)
+    return [shadow_report(task, by_task[task], ledger.currency) for task in sorted(by_task)]
 
 
 @dataclass
@@ -154,6 +166,15 @@ def _attempts_query(wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
             _of_root("finished").label("finished"),
         )
         .select_from(_WITH_ROOT.join(attempts, attempts.c.run_id == runs.c.id))
+        .where(*wanted)
+    )
+
+
+def _shadow_query(wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    names = ("agreed", "probability", "cost", "currency", "error_code")
+    return (
+        select(*(shadow.c[name] for name in names), runs.c.task)
+        .select_from(_WITH_ROOT.join(shadow, shadow.c.run_id == runs.c.id))
         .where(*wanted)
     )
 

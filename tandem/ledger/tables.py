@@ -21,7 +21,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Raised with every change of the tables. Older ledgers get the tables and indexes that they lack,
 from OLDEST_VERSION on; others are not opened."""
 OLDEST_VERSION: Final = 1
@@ -123,3 +123,21 @@ spend: Final = Table(
 """What was spent in a UTC day (days since 1970), by the time that attempts ended (since version 3).
 Written with each attempt, in one transaction: today's sum over the attempts themselves took 0.4 s
 where a day had 100,000 runs."""
+
+shadow: Final = Table(
+    "tandem_shadow",
+    metadata,
+    Column("run_id", String(64), ForeignKey("tandem_runs.id"), primary_key=True),
+    Column("ended", Float, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("agreed", Boolean),
+    Column("model", String(255), nullable=False, default=""),
+    Column("output_sum", String(64), nullable=False, default=""),
+    Column("cost", Float, nullable=False),
+    Column("currency", String(16), nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("error_code", String(64)),
+    Index("tandem_shadow_ended", "ended"),
+)
+"""What the LLM said of answers accepted without it (since version 4): drawn with `probability`,
+whether it agreed, and a hash of its output, never the output. It is no part of the run's cost."""

@@ -19,6 +19,7 @@ from tandem.loop import certifying
 from tandem.loop.certifying import Measured, Outlook, Scored
 from tandem.loop.labelled import SHARES, LabelledRows, Split, split
 from tandem.loop.measuring import Asker, Progress, TierAnswers
+from tandem.loop.sketch import score_sketch
 from tandem.models.embeddings import embed_all, fingerprint_of
 from tandem.models.identity import tier_identity
 from tandem.nodes.calibrated import shortlist
@@ -277,6 +278,7 @@ class Calibrator:
                 "llm_rows": self.options.llm_rows,
                 "seed": self.options.seed,
                 "test": figures,
+                "scores": score_sketch(measured, scored),
             },
         )
 

@@ -18,6 +18,7 @@ from tandem.errors import EgressBlocked, InvalidRequest, from_info
 from tandem.loop.calibrate import Options, refuse_too_few
 from tandem.loop.labelled import LabelledRows, Split, split
 from tandem.loop.measuring import Progress, profile_of
+from tandem.loop.sketch import signal_sketch
 from tandem.models.identity import tier_identity
 from tandem.models.tier import CallContext
 from tandem.nodes.run_task import attempted
@@ -131,6 +132,7 @@ class SignalCalibrator:
         scores = np.array([fitted.score(each) for each in signals])
         scores[fit] = fitted.scores
         scores[~passed] = REJECTED
+        held_out = np.concatenate([parts.calibrate, parts.test])
         made = [self._promise(scores, right, parts, one) for one in self.options.targets]
         calibration = SignalCalibration(
             task=self.task.name,
@@ -142,6 +144,7 @@ class SignalCalibrator:
                 "made": datetime.now(UTC).isoformat(timespec="seconds"),
                 "rows": {name: len(part) for name, part in parts._asdict().items()},
                 "seed": self.options.seed,
+                "scores": signal_sketch(scores[held_out[passed[held_out]]]),
             },
         )
         return _outcome(calibration, scores, right, passed, parts.test)

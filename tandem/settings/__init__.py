@@ -37,6 +37,7 @@ from tandem.settings.sections import (
     Limits,
     TaskSettings,
 )
+from tandem.settings.shadow import ShadowSettings
 from tandem.settings.tables import TableSettings
 from tandem.settings.whole import Settings
 
@@ -66,6 +67,7 @@ __all__ = [
     "Routing",
     "Rule",
     "Settings",
+    "ShadowSettings",
     "TableSettings",
     "TaskSettings",
     "Terms",

@@ -25,6 +25,7 @@ from tandem.settings.sections import (
     Limits,
     TaskSettings,
 )
+from tandem.settings.shadow import ShadowSettings
 from tandem.settings.tables import TableSettings
 
 
@@ -44,6 +45,7 @@ class Settings(Section):
     routing: Routing = Routing()
     tables: TableSettings = TableSettings()
     calibration: CalibrationSettings = CalibrationSettings()
+    shadow: ShadowSettings = ShadowSettings()
     policy: Policy = Policy()
     currency: str = "USD"
 

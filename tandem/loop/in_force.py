@@ -1,0 +1,145 @@
+"""Which calibrations there are, and what each promises with the models and prompts of today."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from tandem.errors import TandemError
+from tandem.graphs.tasks import calibrations
+from tandem.models.identity import tier_identity
+from tandem.nodes.calibrated import CalibratedLabels
+from tandem.nodes.labels import LabelTask
+from tandem.nodes.scored import ScoredTask
+from tandem.nodes.task import Task
+from tandem.quality.calibration.calibration import LabelCalibration
+from tandem.quality.calibration.signal_calibration import SignalCalibration
+from tandem.quality.calibration.threshold import Promise
+from tandem.services import Services
+from tandem.settings import Escalation
+from tandem.stats import wilson
+
+log = logging.getLogger(__name__)
+LOCAL: Final = ("head", "slm")
+
+
+LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A calibration as it is used today.
+
+    Parameters
+    ----------
+    labels: empty for a task without labels.
+    promise: the one in force; None: there is none.
+    promised: whether there would be one, did everything still fit.
+    notes: what does not fit any more, in words.
+    scores: the score distributions of its card; see tandem/loop/sketch.py.
+    llm_right: the least share of right answers that the LLM may have (lower end of its 95 %
+        interval on the test rows); None: it was not measured, or is another LLM now.
+    """
+
+    task: str
+    labels: tuple[str, ...] = ()
+    made: datetime = LONG_AGO
+    target: float = 0.9
+    promise: Promise | None = None
+    promised: bool = False
+    notes: tuple[str, ...] = ()
+    escalation: Escalation = "guarantee"
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    llm_right: float | None = None
+
+
+def in_force(services: Services, tasks: Mapping[str, Task]) -> list[InForce]:
+    """Every calibration that the settings make Tandem look for, by task and label set."""
+    folders = calibrations(services.settings).folders
+    return [found for path in _files(folders) if (found := _read(path, services, tasks))]
+
+
+def _files(folders: Sequence[Path]) -> Iterator[Path]:
+    """Files by name; the first folder's goes before another's of the same name."""
+    by_name = {path.name: path for folder in reversed(folders) for path in folder.glob("*.json")}
+    for name in sorted(by_name):
+        yield by_name[name]
+
+
+def _read(path: Path, services: Services, tasks: Mapping[str, Task]) -> InForce | None:
+    try:
+        made = _parsed(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        name = path.stem.rpartition("-")[0] or path.stem
+        return InForce(name, promised=True, notes=(f"{path.name} cannot be used: {error}",))
+    task = tasks.get(made.task)
+    if isinstance(made, LabelCalibration) and isinstance(task, LabelTask) and task.calibrated:
+        return _of_labels(made, task, task.calibrated, services)
+    if isinstance(made, SignalCalibration) and isinstance(task, ScoredTask):
+        return _of_signals(task)
+    log.info("%s is of a task that is not among these: %s", path.name, made.task)
+    return None
+
+
+def _parsed(text: str) -> LabelCalibration | SignalCalibration:
+    try:
+        return LabelCalibration.from_json(text)
+    except ValueError:
+        return SignalCalibration.from_json(text)
+
+
+def _of_labels(
+    made: LabelCalibration, task: LabelTask, own: CalibratedLabels, services: Services
+) -> InForce:
+    prepared = {"text": "", "labels": list(made.labels), "quality": None}
+    plan = own.plan(prepared, task.prompt_sum)
+    return InForce(
+        task=made.task,
+        labels=made.labels,
+        made=_moment(made.card.get("made")),
+        target=own.rules.target,
+        promise=plan.promise if plan else None,
+        promised=made.promise(own.rules.target, LOCAL) is not None,
+        notes=plan.notes if plan else (),
+        escalation=own.rules.escalation,
+        scores=made.card.get("scores") or {},
+        llm_right=_llm_right(made, services),
+    )
+
+
+def _of_signals(task: ScoredTask) -> InForce:
+    promise = task.made.promise(task.rules.target)
+    return InForce(
+        task=task.name,
+        made=_moment(task.made.card.get("made")),
+        target=task.rules.target,
+        promise=None if task.note else promise,
+        promised=promise is not None,
+        notes=(task.note,) if task.note else (),
+        escalation=task.rules.escalation,
+        scores=task.made.card.get("scores") or {},
+    )
+
+
+def _llm_right(made: LabelCalibration, services: Services) -> float | None:
+    fit = made.llm
+    if fit is None or fit.right is None or not fit.rows:
+        return None
+    try:
+        same = fit.identity == tier_identity(services.settings, "llm", made.task)
+    except TandemError:
+        return None
+    return wilson(fit.right * fit.rows, fit.rows).low if same else None
+
+
+def _moment(told: Any) -> datetime:
+    """When it was made; long ago where the card does not say."""
+    try:
+        made = datetime.fromisoformat(str(told))
+    except ValueError:
+        return LONG_AGO
+    return made if made.tzinfo else made.replace(tzinfo=UTC)

@@ -1,0 +1,56 @@
+"""`tandem check`: its words, its JSON and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tandem.ledger.shadow import add_shadow
+from tandem.ledger.store import Ledger
+from tests.unit.cli.shell import INVALID, Run
+from tests.unit.ledger.rows import answer, profile
+from tests.unit.ledger.test_shadow import row
+from tests.unit.nodes.calibrations import calibrate, promise, services
+from tests.unit.quality.calibration.rows import LABELS
+
+
+def test_without_calibrations_nothing_is_promised(run: Run) -> None:
+    told = run("check")
+    assert told.code == 0
+    assert "nothing is promised" in told.out
+
+
+def test_a_promise_out_of_force_ends_with_5(run: Run, tmp_path: Path) -> None:
+    calibrate(services(tmp_path), promise("head"))  # of the embeddings "fake"
+    told = run("check")
+    assert told.code == 5
+    assert f"sentiment ({', '.join(LABELS)}): BROKEN" in told.out
+    assert "other embeddings" in told.out
+    assert "tandem calibrate sentiment" in told.out
+    assert run("check", "--task", "faq").code == 0
+
+
+def test_json(run: Run, tmp_path: Path) -> None:
+    calibrate(services(tmp_path), promise("head", threshold=None))
+    ledger = Ledger(f"sqlite:///{tmp_path}/.tandem/ledger.sqlite")
+    ledger.start("r1", {"text": "x"}, profile(task="extraction"))
+    ledger.finish("r1", answer("r1", task="extraction", profile=profile(task="extraction")))
+    add_shadow(ledger, row("r1"))
+    ledger.close()
+    told = run("check", "--json")
+    assert told.code == 0
+    figures = json.loads(told.out)
+    assert [one["status"] for one in figures["calibrated"]] == ["no promise"]
+    (other,) = figures["uncalibrated"]
+    assert (other["task"], other["agreement"]) == ("extraction", 1.0)
+    assert "extraction: nothing is promised" in run("check").out
+    shown = run("report").out
+    assert "Shadow" in shown
+    assert "100.0%" in shown
+
+
+@pytest.mark.parametrize("words", [("--since", "soon"), ("--task", "nonsense"), ("--rows", "1")])
+def test_bad_input_is_told(run: Run, words: tuple[str, ...]) -> None:
+    assert run("check", *words).code == INVALID

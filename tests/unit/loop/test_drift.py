@@ -1,0 +1,216 @@
+"""What is said of a promise, by scores, feedback and the shadow in a made-up ledger."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tandem.graphs.tasks import Tasks
+from tandem.ledger.feedback import give
+from tandem.ledger.shadow import add_shadow
+from tandem.ledger.store import Ledger
+from tandem.loop.drift import TaskCheck, check_drift
+from tandem.loop.in_force import InForce, in_force
+from tandem.nodes.calibrated import SCORE
+from tandem.quality.calibration.threshold import Promise
+from tandem.quality.label_sets import LABEL_SET, label_set
+from tests.unit.ledger.rows import answer, attempt, profile, verdict
+from tests.unit.ledger.test_shadow import row
+from tests.unit.nodes.calibrations import calibrate, promise, services
+from tests.unit.quality.calibration.rows import LABELS
+
+SINCE = datetime.now(UTC) - timedelta(days=7)
+PROMISE = Promise(("head",), 0.9, 0.9, 0.5, 300, 200, 8)
+EVEN = [number / 200 for number in range(200)]
+FOUND = InForce(
+    "sentiment",
+    LABELS,
+    target=0.9,
+    promise=PROMISE,
+    promised=True,
+    scores={"head": EVEN},
+    llm_right=0.95,
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+
+
+def fill(ledger: Ledger, scores: list[float], tier: str = "head", **fields: Any) -> list[str]:
+    """A run a score, accepted by `tier`; its ids."""
+    names = [f"{tier}-{random.random()}" for _ in scores]
+    labels = fields.pop("labels", LABELS)
+    for name, score in zip(names, scores, strict=True):
+        signals = {SCORE: score, LABEL_SET: label_set(labels)}
+        ledger.start(name, {"text": "x"}, profile(task="sentiment", **fields))
+        ledger.add_attempt(name, attempt(tier=tier, signals=signals, cost=0.0))
+        ledger.add_verdict(name, verdict())
+        done = profile(task="sentiment", **fields)
+        ledger.finish(name, answer(name, task="sentiment", tier=tier, profile=done))
+    return names
+
+
+def check(ledger: Ledger, found: InForce = FOUND) -> TaskCheck:
+    (told,) = check_drift(ledger, [found], SINCE, 50)
+    return told
+
+
+def test_scores_as_they_were_hold(ledger: Ledger) -> None:
+    fill(ledger, EVEN[::2])
+    told = check(ledger)
+    assert (told["status"], told["remedy"], told["missing"]) == ("holds", "", 0)
+    head = told["scores"][0]
+    assert (head["recent"], head["reference"], head["shifted"]) == (100, 200, False)
+    assert told["promise"] == PROMISE.words("sentiment")
+
+
+def test_other_scores_are_a_doubt_and_no_proof(ledger: Ledger) -> None:
+    fill(ledger, [score / 2 for score in EVEN[::2]])
+    told = check(ledger)
+    assert told["status"] == "in doubt"
+    assert "scores of the head" in told["reasons"][0]
+    assert "label them" in told["remedy"]
+
+
+def test_more_tests_ask_more_of_each(ledger: Ledger) -> None:
+    fill(ledger, [score * 0.86 for score in EVEN[::2]])
+    (alone,) = check_drift(ledger, [FOUND], SINCE, 50)
+    p = alone["scores"][0]["p"]
+    assert p is not None
+    several = check_drift(ledger, [FOUND] * 40, SINCE, 50)
+    assert several[0]["scores"][0]["p"] == p
+    assert several[0]["confidence"] == pytest.approx(1 - 0.05 / 40)
+    assert several[0]["scores"][0]["shifted"] == (p < 0.05 / 40)
+
+
+def test_too_few_rows_say_how_many_more(ledger: Ledger) -> None:
+    fill(ledger, EVEN[:20])
+    told = check(ledger)
+    assert (told["status"], told["missing"]) == ("too few rows", 30)
+    assert "30 more" in told["remedy"]
+    assert check(ledger, replace(FOUND, scores={}))["missing"] == 50
+
+
+def test_rows_of_other_labels_qualities_and_times_do_not_count(ledger: Ledger) -> None:
+    fill(ledger, EVEN[:60], labels=("a", "b"))
+    fill(ledger, EVEN[:60], quality=0.8)
+    fill(ledger, EVEN[:20], quality=0.9)
+    told = check(ledger)
+    assert (told["scores"][0]["recent"], told["accepted"]) == (20, 20)
+    later = replace(FOUND, made=datetime.now(UTC) + timedelta(hours=1))
+    assert check(ledger, later)["accepted"] == 0
+    assert check(ledger, later)["since"] == later.made.isoformat()
+
+
+def test_complaints_are_a_doubt_until_they_alone_are_too_many(ledger: Ledger) -> None:
+    names = fill(ledger, EVEN)
+    for name in names[:20]:
+        give(ledger, name, correct=False)
+    told = check(ledger)
+    assert (told["feedback"]["given"], told["feedback"]["wrong"]) == (20, 20)
+    assert told["status"] == "in doubt"
+    assert "no uniform sample" in told["reasons"][0]
+    for name in names[20:60]:
+        give(ledger, name, correct=False)
+    told = check(ledger)
+    assert told["status"] == "broken"
+    assert "30 % of all answers" in told["reasons"][0]
+    assert 'escalation = "always" in [tasks.sentiment]' in told["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "llm_right", "status"),
+    [
+        (10, 0.95, "holds"),
+        (60, 0.95, "broken"),
+        (60, 0.6, "holds"),
+        (60, None, "in doubt"),
+    ],
+)
+def test_the_llm_may_disagree_by_both_errors(
+    ledger: Ledger, wrong: int, llm_right: float | None, status: str
+) -> None:
+    for number, name in enumerate(fill(ledger, EVEN)):
+        add_shadow(ledger, row(name, agreed=number >= wrong, cost=0.0))
+    told = check(ledger, replace(FOUND, llm_right=llm_right))
+    assert told["status"] == status
+    assert told["shadow"]["compared"] == 200
+    assert told["shadow"]["agreement"] == pytest.approx(1 - wrong / 200)
+
+
+def test_the_slm_is_compared_on_rows_that_reach_it(ledger: Ledger) -> None:
+    pairs = [[0.2, score] for score in EVEN] + [[0.9, 1.0]] * 300
+    both = replace(PROMISE, stages=("head", "slm"))
+    found = replace(FOUND, promise=both, scores={"head": EVEN, "slm": pairs})
+    fill(ledger, EVEN[::2], tier="slm")
+    slm = check(ledger, found)["scores"][1]
+    assert (slm["reference"], slm["shifted"]) == (200, False)
+    alone = replace(found, promise=replace(both, stages=("slm",)))
+    assert check(ledger, alone)["scores"][1]["reference"] == 500
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({"promise": None, "promised": False}, "no promise", "nothing was certified"),
+        ({"promise": None, "notes": ("another SLM",)}, "broken", "another SLM"),
+        ({"escalation": "never"}, "no promise", "nothing is promised"),
+    ],
+)
+def test_what_is_not_in_force(
+    ledger: Ledger, changes: dict[str, Any], status: str, said: str
+) -> None:
+    told = check(ledger, replace(FOUND, **changes))
+    assert told["status"] == status
+    assert said in told["reasons"][0]
+
+
+def found_in(folder: Path, *promises: Promise, **changes: Any) -> InForce:
+    given = services(folder)
+    calibrate(given, *promises, **changes)
+    (found,) = in_force(given, Tasks(given))
+    return found
+
+
+def test_a_calibration_that_fits_is_in_force(tmp_path: Path) -> None:
+    card = {"made": "2026-11-20T00:00:00+00:00", "scores": {"head": EVEN}}
+    found = found_in(tmp_path, promise("head", "slm"), card=card)
+    assert found.promise
+    assert (found.labels, found.promised, found.notes) == (LABELS, True, ())
+    assert (found.made.day, found.scores) == (20, {"head": EVEN})
+
+
+def test_other_embeddings_put_a_promise_out_of_force(tmp_path: Path) -> None:
+    found = found_in(tmp_path, promise("head"), embeddings="other")
+    assert (found.promise, found.promised) == (None, True)
+    assert "other embeddings" in found.notes[0]
+
+
+def test_another_slm_leaves_the_heads_promise(tmp_path: Path) -> None:
+    given = services(tmp_path)
+    made = calibrate(given, promise("head"))
+    assert made.slm
+    slm = replace(made.slm, identity="other")
+    found = found_in(tmp_path, promise("head", "slm"), promise("head"), slm=slm)
+    assert found.promise
+    assert found.promise.stages == ("head",)
+    assert "another SLM" in found.notes[0]
+    alone = found_in(tmp_path, promise("head", "slm"), slm=slm)
+    assert (alone.promise, alone.promised) == (None, True)
+
+
+def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+    given = services(tmp_path)
+    calibrate(given, promise("head"))
+    (path,) = (tmp_path / ".tandem/calibration").glob("*.json")
+    path.write_text("{")
+    (found,) = in_force(given, Tasks(given))
+    assert (found.task, found.promise, found.promised) == ("sentiment", None, True)
+    assert "cannot be used" in found.notes[0]
