@@ -24,6 +24,7 @@ _OPEN: Final = ("none", "internal")
 _SCORES: Final = "probabilities"
 """Field of an output that is no part of the answer."""
 UNSERVED: Final = "(not served)"
+MASKED: Final = "(masked)"
 OTHER: Final = "(no such label)"
 
 
@@ -142,9 +143,11 @@ def _field(value: Any, name: str = "") -> str:
     """Masked whole (a cut may take from a detector what it knows a text by), with its name, then
     shortened in the middle: at the end stands the answer."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    masked = mask(" ".join(f"{name}: {text}".split() if name else text.split()))
-    if len(masked) <= SHOWN_FIELD:
-        return masked
+    whole = " ".join(f"{name}: {text}".split() if name else text.split())
+    masked = mask(whole)
+    if len(whole) <= SHOWN_FIELD:
+        # A detector that found a part of a value has found the value, of which the rest tells too.
+        return whole if masked == whole else f"{mask(name)}: {MASKED}" if name else MASKED
     half = SHOWN_FIELD // 2
     return f"{masked[:half].rstrip()} … {masked[-half:].lstrip()}"
 

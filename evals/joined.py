@@ -115,12 +115,7 @@ def join(
     known = _suites(rows, suites)
     base = own.summary if own else next((one.summary for one in parts if one.summary), None)
     money = base["currency"] if base else currency
-    for part in parts:
-        if part.summary and part.summary["currency"] != money:
-            raise InvalidRequest(
-                f"{part.folder} counts in {part.summary['currency']}, not in {money}.",
-                "Run it again under settings of the same currency.",
-            )
+    _check_currency(parts, money)
     rows.notices += [line for part in parts[1:] for line in differences(parts[0], part)]
     rows.notices += _incomplete(rows.results)
     summary = summarise(
@@ -151,6 +146,15 @@ def differences(base: Part, part: Part) -> list[str]:
     if changed:
         found.append(f"{other}: suites defined otherwise: {', '.join(changed)}")
     return found
+
+
+def _check_currency(parts: Sequence[Part], money: str) -> None:
+    for part in parts:
+        if part.summary and part.summary["currency"] != money:
+            raise InvalidRequest(
+                f"{part.folder} counts in {part.summary['currency']}, not in {money}.",
+                "Run it again under settings of the same currency.",
+            )
 
 
 def _told(thing: str, base: Part, part: Part) -> str:

@@ -133,15 +133,64 @@ def _curve(curve: Curve) -> list[str]:
         f"{curve['llm_share']:.1%}",
         f"{curve['quality']:.3f}",
         "-" if over is None else f"{over:+.3f}",
-        _spread(curve["apgr"]),
+        _apgr(curve["apgr"]),
         _share(curve["cpt50"]),
         _share(curve["cpt80"]),
     ]
 
 
+def _apgr(spread: Spread) -> str:
+    """With "to", since the ends may be negative."""
+    if spread["mean"] is None or spread["low"] is None or spread["high"] is None:
+        return "-"
+    return f"{spread['mean']:.3f} ({spread['low']:.3f} to {spread['high']:.3f})"
+
+
+def costs_text(groups: Sequence[Group], currency: str) -> str:
+    """Both costs in absolute figures: at list prices, and in compute seconds by tier."""
+    head = (
+        "rows",
+        "policy",
+        "n",
+        f"list price ({currency})",
+        f"all-LLM ({currency})",
+        "SLM seconds",
+        "LLM seconds",
+        "rows compared",
+        "all-LLM seconds on them",
+    )
+    rows = [
+        [
+            _title(group),
+            policy["policy"],
+            str(policy["n"]),
+            f"{policy['cost']:.6f}",
+            ("" if policy["all_llm_measured"] else "~") + f"{policy['all_llm_cost']:.6f}",
+            f"{policy['model_seconds'].get('slm', 0.0):.1f}",
+            f"{policy['model_seconds'].get('llm', 0.0):.1f}",
+            str(policy["compared_n"]),
+            _total(policy["all_llm_seconds"]),
+        ]
+        for group in groups
+        for policy in group["policies"]
+    ]
+    return "\n".join(["## Costs: list prices and compute", "", *_table(head, rows)])
+
+
+def _total(seconds: float | None) -> str:
+    return _NOT_MEASURED if seconds is None else f"{seconds:.1f}"
+
+
 def seconds_text(group: Group) -> str:
     """Seconds of a request, by task and policy, and by the tier that answered."""
-    tasks = [
+    parts = ["## Seconds of a request by task", "", *_by_task(group)]
+    parts += ["", "## Seconds of a request by the tier that answered", "", *_by_tier(group)]
+    return "\n".join(parts)
+
+
+def _by_task(group: Group) -> list[str]:
+    head = ("task", "policy", "n", "quality", "rows with LLM", "p50 s", "p95 s", "faster than LLM")
+    rows = [
         [
             task,
             policy["policy"],
@@ -156,7 +205,12 @@ def seconds_text(group: Group) -> str:
         for policy in group["policies"]
         if (figures := policy["tasks"].get(task))
     ]
-    tiers = [
+    return _table(head, rows)
+
+
+def _by_tier(group: Group) -> list[str]:
+    head = ("policy", "answered by", "n", "p05 s", "p25 s", "p50 s", "p75 s", "p95 s", "mean s")
+    rows = [
         [
             policy["policy"],
             tier,
@@ -172,11 +226,7 @@ def seconds_text(group: Group) -> str:
         if policy["policy"] != ORACLE
         for tier, spent in policy["seconds_by_tier"].items()
     ]
-    head = ("task", "policy", "n", "quality", "rows with LLM", "p50 s", "p95 s", "faster than LLM")
-    by_tier = ("policy", "answered by", "n", "p05 s", "p25 s", "p50 s", "p75 s", "p95 s", "mean s")
-    parts = ["## Seconds of a request by task", "", *_table(head, tasks)]
-    parts += ["", "## Seconds of a request by the tier that answered", ""]
-    return "\n".join([*parts, *_table(by_tier, tiers)])
+    return _table(head, rows)
 
 
 def confusion_text(matrix: Confusion) -> str:

@@ -97,8 +97,8 @@ def latencies(seconds: Mapping[str, Mapping[str, Sequence[float]]], title: str, 
     ticks, names = [], []
     for row, boxes in seconds.items():
         first = place
-        for name, values in boxes.items():
-            _box(axes, place, values, colours[name], f"n = {len(values)}")
+        for name in (name for name in series if name in boxes):
+            _box(axes, place, boxes[name], colours[name], f"n = {len(boxes[name])}")
             place -= 1
         ticks.append((first + place + 1) / 2)
         names.append(row)

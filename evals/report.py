@@ -13,6 +13,7 @@ from tandem.evals import pictures
 from tandem.evals.failures import Confusion, Failure, confusion, worst
 from tandem.evals.markdown import (
     confusion_text,
+    costs_text,
     failures_text,
     group_text,
     mixing_text,
@@ -135,6 +136,7 @@ class Report:
         groups = self._ordered()
         parts += [group_text(group) for group in groups]
         parts += [text] if (text := mixing_text(groups)) else []
+        parts.append(costs_text(groups, self.summary["currency"]))
         if groups:
             parts.append(seconds_text(groups[0]))
         parts += [confusion_text(each) for each in self.confusions]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tandem.evals import pictures
-from tandem.evals.failures import OTHER, SHOWN, UNSERVED, WITHHELD, confusion, worst
+from tandem.evals.failures import MASKED, OTHER, SHOWN, UNSERVED, WITHHELD, confusion, worst
 from tandem.evals.markdown import failures_text
 from tandem.evals.report import NO_PICTURES, Report
 from tandem.evals.summarise import summarise
@@ -68,6 +68,7 @@ def test_the_report_is_written_with_pictures(tmp_path: Path) -> None:
     assert path.name.endswith("-films.md")
     assert "| tandem | 20 |" in text
     assert "4.0x" in text, "llm_only took 4 s a row, slm_only 1 s"
+    assert "| films (sentiment) | llm_only | 20 | 20.000000 | 20.000000 | 0.0 | 10.0 |" in text
     assert "| films (sentiment) | tandem | 20 | 0.0% | 0.750 | +0.150 |" in text
     told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert told["summary"]["suite"] == "films"
@@ -125,6 +126,16 @@ def test_no_suite_hides_the_others_failures() -> None:
     assert shown == ["films"] * 4 + ["songs"] * 2
 
 
+def test_a_value_found_in_part_is_not_shown_in_part() -> None:
+    expected = {"address": "12 Baker Street, London NW1 6XE, back door", "total": "7.20"}
+    (failure,) = worst([row(1, "tandem", False, expected=expected)], PRIMARY, "tandem")
+    assert failure["expected"] == f"address: {MASKED}; total: 7.20"
+    prose = "A long letter. " * 20 + "Write to ann.lee@example.com."
+    (failure,) = worst([row(1, "tandem", False, expected=prose)], PRIMARY, "tandem")
+    assert "A long letter." in failure["expected"]
+    assert "ann.lee" not in failure["expected"]
+
+
 def test_an_output_is_shown_by_its_fields_with_both_ends() -> None:
     output = {"work": "a" * 500 + " so it is 7", "answer": "7", "probabilities": {"x": 1}}
     (failure,) = worst([row(1, "tandem", False, output=output)], PRIMARY, "tandem")
@@ -143,7 +154,7 @@ def test_what_the_detector_knows_is_masked_in_an_open_row() -> None:
     wrong = row(1, "tandem", False, expected="write to ann.lee@example.com | now")
     wrong["route"] = [{**step("slm", False), "failed": ["grounded (total: not in the source)"]}]
     (failure,) = worst([wrong], PRIMARY, "tandem")
-    assert "ann.lee" not in failure["expected"]
+    assert failure["expected"] == MASKED
     assert failure["reasons"] == [
         "slm: grounded (total: not in the source)",
         "below 1: label_match",
@@ -167,7 +178,8 @@ def test_many_labels_are_listed_by_their_confusions(tmp_path: Path) -> None:
 
 
 def test_a_mixture_is_drawn_whole_and_by_suite(tmp_path: Path) -> None:
-    rows = three() + [{**one, "suite": "songs"} for one in three()]
+    few = three()[:6]
+    rows = few + [{**one, "suite": "songs"} for one in few]
     text = report(rows).write(tmp_path).read_text(encoding="utf-8")
     assert text.index("## All rows") < text.index("## films (sentiment)")
     assert "## Seconds of a request by task" in text
