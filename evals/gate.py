@@ -96,8 +96,19 @@ def merge(path: Path, summary: Summary) -> None:
 
 
 def check(summary: Summary, baseline: Baseline) -> list[Check]:
-    """Each suite and policy of the run against the baseline, then what the run lacks of it."""
+    """Each suite and policy of the run against the baseline, then what the run lacks of it.
+
+    Raises
+    ------
+    InvalidRequest: the baseline knows nothing of the run, so that nothing could fall below it.
+    """
     known = baseline.get(_run(summary), {})
+    policies = {one["policy"] for group in summary["groups"] for one in group["policies"]}
+    if not policies & {policy for figures in known.values() for policy in figures}:
+        raise InvalidRequest(
+            f"The baseline holds nothing of {_run(summary)} under these policies.",
+            "Name the run that it was made of, or add this one by --save-baseline.",
+        )
     checks = [
         Check(
             group["suite"],
@@ -109,7 +120,6 @@ def check(summary: Summary, baseline: Baseline) -> list[Check]:
         for policy in group["policies"]
     ]
     done = {(one.suite, one.policy) for one in checks}
-    policies = {one.policy for one in checks}
     return checks + [
         Check(suite, policy, _NOTHING, figures)
         for suite, of_policies in known.items()

@@ -61,9 +61,14 @@ class RowMasker:
             is not published, a statement (of health, of money) stands in it, whose end is not
             known, or it has documents that no run read and found harmless.
         """
+        self._check_documents(case, results)
+        return self.unread(case)
+
+    def unread(self, case: Case) -> dict[str, Any]:
+        """`inputs` whatever a run found in the documents (which it counts and does not show): the
+        same before and after a run. Raises Withheld as `inputs`."""
         request = case["request"]
         self._check_level(request)
-        self._check_documents(case, results)
         documents = len(request.get("documents", [])) + len(case["files"])
         asked = {name: value for name, value in request.items() if name != "documents"}
         row: dict[str, Any] = {"id": case["id"], "task": case["task"], "request": asked}

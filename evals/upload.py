@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
-from tandem.evals.case import digest
+from tandem.evals.case import Case, digest
 from tandem.evals.evaluation import IDENTITY, RESULTS, Evaluation, configuration
 from tandem.evals.langsmith_client import explained, json_body, multipart_body, sent
 from tandem.evals.langsmith_rows import Example, Place, Run, examples_of
@@ -101,9 +101,17 @@ class Uploader:
 
     @cached_property
     def _sum(self) -> str:
-        """Of the masked rows: a sum of the rows themselves would confirm a guess of them."""
-        rows = [[one.inputs, one.reference, one.tags] for one in self._examples]
+        """Of the masked rows: a sum of the rows themselves would confirm a guess of them. Of all
+        rows, whatever came of them, so that a row that is finished later joins the same dataset."""
+        rows = [self._masked(case) for case in self.loaded.cases]
         return digest(json.dumps(rows, sort_keys=True))[:8]
+
+    def _masked(self, case: Case) -> list[Any]:
+        masker = self._masker(case["suite"])
+        try:
+            return [masker.unread(case), masker.reference(case), masker.tags(case)]
+        except Withheld:
+            return []
 
     @property
     def _suite(self) -> str:
@@ -124,8 +132,12 @@ class Uploader:
 
     def _send_examples(self, dataset: Dataset) -> dict[Place, UUID]:
         """Send the examples that the dataset lacks; the ids of all."""
+        known = {one.place for one in self._examples}
+        places = [(case["suite"], case["id"]) for case in self.loaded.cases]
         ids = {
-            one.place: uuid5(dataset.id, str(number)) for number, one in enumerate(self._examples)
+            place: uuid5(dataset.id, str(number))
+            for number, place in enumerate(places)
+            if place in known
         }
         there = {one.id for one in self.client.list_examples(dataset_id=dataset.id)}
         missing = [one for one in self._examples if ids[one.place] not in there]

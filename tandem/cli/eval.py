@@ -88,6 +88,11 @@ def command(
         for notice in evaluator.loaded.notices:
             console.print(f"note: {notice}", soft_wrap=True)
     if not evaluator.total and not joined:
+        if against or save_baseline or upload:
+            raise InvalidRequest(
+                f"{suite}: none of the policies applies to any row, so nothing was run.",
+                "Choose another policy, or more rows.",
+            )
         console.print(f"{suite}: nothing to run.")
         return
     evaluation = _run(evaluator, console)

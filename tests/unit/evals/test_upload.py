@@ -144,6 +144,20 @@ def test_unfinished_rows_follow_later(tmp_path: Path, langsmith: Langsmith) -> N
     assert langsmith.twice == []
 
 
+def test_a_document_that_is_read_later_joins_the_same_dataset(
+    tmp_path: Path, langsmith: Langsmith
+) -> None:
+    with_file = case(9, files=["a.txt"])
+    cases = [with_file, *CASES]
+    down: Any = {"code": "model_unavailable", "what": "No model.", "remedy": ""}
+    before = [result("tandem", with_file, error=down), *RESULTS]
+    first = uploader(tmp_path, cases, before).upload()  # type: ignore[arg-type]
+    assert first.withheld == 1
+    second = uploader(tmp_path, cases, [result("tandem", with_file), *RESULTS]).upload()
+    assert (second.dataset, second.withheld) == (first.dataset, 0)
+    assert langsmith.twice == []
+
+
 def test_a_failed_row_carries_its_error(tmp_path: Path, langsmith: Langsmith) -> None:
     error: Any = {"code": "egress_blocked", "what": "Nothing was sent.", "remedy": ""}
     failed = result("tandem", CASES[0], error=error, status="needs_review", output=None)
