@@ -105,7 +105,8 @@ def join(
 
     Raises
     ------
-    InvalidRequest: a folder holds no results; two hold the same policy; currencies differ.
+    InvalidRequest: a folder holds no results; two hold the same policy; currencies differ; nothing
+        is left of the rows.
     """
     parts = [read_part(folder) for folder in folders]
     parts = [read_part(own.folder), *parts] if own else parts
@@ -113,6 +114,10 @@ def join(
     for part in parts[1:] if own else parts:
         _add(rows, part, own)
     known = _suites(rows, suites)
+    if not rows.results:
+        raise InvalidRequest(
+            f"No row of the folders is scored by {name} as it is now.", "Run them again."
+        )
     base = own.summary if own else next((one.summary for one in parts if one.summary), None)
     money = base["currency"] if base else currency
     _check_currency(parts, money)

@@ -84,7 +84,7 @@ def _remarks(group: Group) -> Iterable[str]:
     for one in group["comparisons"]:
         yield (
             f"- {one['a']} against {one['b']} on {one['n']} rows: "
-            f"{_signed(one['difference'])}, {one['finding']} (p = {one['p']:.3f}, {one['test']})"
+            f"{_signed(one['difference'])}, {one['finding']} ({p_text(one['p'])}, {one['test']})"
         )
     for policy in group["policies"]:
         caught = policy["escalation"]
@@ -99,6 +99,11 @@ def _remarks(group: Group) -> Iterable[str]:
             yield f"- {policy['policy']}: errors (counted as wrong): {told}"
         if policy["leaks"]:
             yield f"- {policy['policy']}: {policy['leaks']} planted secrets reached a public model"
+
+
+def p_text(p: float) -> str:
+    """A p in words; never as 0, which none is."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def mixing_text(groups: Sequence[Group]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from tandem.errors import InvalidRequest
 from tandem.evals import pictures
 from tandem.evals.failures import Confusion, Failure, confusion, worst
 from tandem.evals.markdown import (
@@ -86,7 +87,21 @@ class Report:
 
     def write(self, folder: Path) -> Path:
         """Write the report below `folder`; the Markdown file. A report of the same day and suite
-        is written anew."""
+        is written anew.
+
+        Raises
+        ------
+        InvalidRequest: `folder` cannot be written.
+        """
+        try:
+            return self._write(folder)
+        except OSError as error:
+            raise InvalidRequest(
+                f"{folder} cannot be written: {error.strerror}; the results are kept.",
+                "Give another --report.",
+            ) from None
+
+    def _write(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         told = {
             "summary": self.summary,
@@ -152,7 +167,7 @@ class Report:
         summary = self.summary
         settings = summary["settings"]
         lines = [
-            f"# {summary['suite']}",
+            f"# {Path(summary['suite']).stem}",
             "",
             f"- made: {summary['created']}, code {summary['revision'] or 'unknown'}, "
             f"settings {settings.get('fingerprint', 'unknown')}",

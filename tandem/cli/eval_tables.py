@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def show(summary: Summary, console: Console) -> None:
     """Print the tables of each group, its comparisons, and what stands beside them."""
+    from tandem.evals.markdown import p_text
     from tandem.evals.summary import ORACLE
 
     for group in summary["groups"]:
@@ -23,7 +24,7 @@ def show(summary: Summary, console: Console) -> None:
             difference, finding = one["difference"], one["finding"]
             console.print(
                 f"{one['a']} against {one['b']} on {one['n']} rows: {_signed(difference)}, "
-                f"{finding} (p = {one['p']:.3f}, {one['test']})",
+                f"{finding} ({p_text(one['p'])}, {one['test']})",
                 soft_wrap=True,
             )
         for policy in group["policies"]:

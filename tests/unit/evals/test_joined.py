@@ -129,6 +129,15 @@ def test_rows_without_the_suites_score_do_not_count_as_wrong(tmp_path: Path) -> 
     ]
 
 
+def test_rows_of_an_unknown_suite_are_told(tmp_path: Path) -> None:
+    gone = [row(1, "slm_only", True, suite="gone")]
+    path = tmp_path / "slm"
+    path.mkdir()
+    (path / RESULTS).write_text(json.dumps(gone[0]) + "\n", encoding="utf-8")
+    with pytest.raises(InvalidRequest, match="No row of the folders"):
+        joined(path)
+
+
 @pytest.mark.parametrize("text", [None, "", "{}\n", "no json\n"])
 def test_a_folder_without_results_is_told(tmp_path: Path, text: str | None) -> None:
     if text is not None:

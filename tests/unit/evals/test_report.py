@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tandem.errors import InvalidRequest
 from tandem.evals import pictures
 from tandem.evals.failures import MASKED, OTHER, SHOWN, UNSERVED, WITHHELD, confusion, worst
-from tandem.evals.markdown import failures_text
+from tandem.evals.markdown import failures_text, p_text
 from tandem.evals.report import NO_PICTURES, Report
 from tandem.evals.summarise import summarise
 from tandem.evals.summary import NO_MODEL
@@ -83,6 +84,17 @@ def test_without_matplotlib_it_says_how_to_get_pictures(tmp_path: Path) -> None:
     path = report(three()).write(tmp_path)
     assert NO_PICTURES in path.read_text(encoding="utf-8")
     assert list(tmp_path.glob("*.png")) == []
+
+
+def test_no_p_is_told_as_zero() -> None:
+    assert (p_text(0.0004), p_text(0.0412)) == ("p < 0.001", "p = 0.041")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(InvalidRequest, match="the results are kept"):
+        report(three()).write(tmp_path / "file")
 
 
 def test_served_wrong_rows_come_first_and_then_the_dearest() -> None:
