@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from tandem.errors import BudgetSpent, PolicyRefused
+from tandem.ledger.store import RUNNING
 from tandem.nodes.find_task import UNCLEAR_TASK
 from tandem.nodes.state import Context
 from tandem.nodes.task import Task
@@ -95,13 +96,24 @@ class Deciding:
     def _spent(self) -> str:
         why = spent_budget(self.services, self.profile["tenant"])
         budgets = self.services.settings.policy.budgets
-        # What an agent delegates belongs to a run that was let in.
-        if why and budgets.when_spent == "refuse" and not self.context.parent_run_id:
+        if why and budgets.when_spent == "refuse" and not self._was_let_in():
             raise BudgetSpent(
                 f"Nothing was asked: {why}.",
                 "Wait for the next day, or raise policy.budgets.",
             )
         return f"{why}: SLM only" if why else ""
+
+    def _was_let_in(self) -> bool:
+        """Whether this is delegated by a run under way, of the same tenant: that one was let in.
+        By the ledger, since a caller may name any run as the parent, this one too."""
+        parent_id = self.context.parent_run_id
+        parent = self.services.ledger.run(parent_id) if parent_id else None
+        return (
+            parent is not None
+            and parent["status"] == RUNNING
+            and bool(parent["node"])
+            and parent["tenant"] == self.profile["tenant"]
+        )
 
 
 def spent_budget(services: Services, tenant: str) -> str:

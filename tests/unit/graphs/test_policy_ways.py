@@ -22,6 +22,7 @@ from tandem.nodes.task import Prepared
 from tandem.records import Answer, Profile, Request
 from tandem.routing.policy import DEGRADED
 from tests.unit.fakes import completion
+from tests.unit.ledger.rows import answer as recorded
 from tests.unit.ledger.rows import attempt, decision, profile
 from tests.unit.services import FakeServices
 
@@ -92,8 +93,22 @@ def test_what_an_agent_delegates_is_not_refused_half_way(tmp_path: Path) -> None
     policy = {"budgets": {"per_day": 1.0, "when_spent": "refuse"}}
     services = FakeServices(tmp_path, slm=[SURE], policy=policy)
     spend(services, "", 1.0)
-    answer = ask(services, SENTIMENT, Context(parent_run_id="earlier"))
+    services.ledger.start("agent", {"text": ""}, profile(), decision())
+    answer = ask(services, SENTIMENT, Context(parent_run_id="agent"))
     assert (answer["status"], answer["tier"]) == ("accepted", "slm")
+
+
+@pytest.mark.parametrize("parent", ["made-up", "itself", "of-another", "ended"])
+def test_no_made_up_parent_gets_around_a_spent_budget(tmp_path: Path, parent: str) -> None:
+    policy = {"budgets": {"per_day": 1.0, "when_spent": "refuse"}}
+    services = FakeServices(tmp_path, slm=[SURE], policy=policy)
+    spend(services, "", 1.0)
+    for run_id, tenant in (("of-another", "bank"), ("ended", "")):
+        services.ledger.start(run_id, {"text": ""}, profile(tenant=tenant), decision())
+    services.ledger.finish("ended", recorded("ended"))
+    answer = ask(services, SENTIMENT, Context(run_id="itself", parent_run_id=parent))
+    assert answer["error"] is not None
+    assert answer["error"]["code"] == BudgetSpent.code
 
 
 def test_a_budget_that_is_spent_meanwhile_stops_the_escalation(tmp_path: Path) -> None:
