@@ -72,7 +72,7 @@ class House:
             run=lambda _arguments: self.told.pop(0) if self.told else "Nothing.",
         )
 
-    def _search(self, text: str, k: int, **_: Any) -> list[dict[str, Any]]:
+    def _search(self, text: str, k: int, *_: Any, **__: Any) -> list[dict[str, Any]]:
         del text, k
         chunk = {"id": "1", "source": "a.md", "heading": "Notes", "text": self.passage}
         return [{"chunk": chunk, "score": 0.9, "cosine": 0.9}]

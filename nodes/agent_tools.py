@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tandem.nodes.state import Context, State
 from tandem.records import Answer, Delegated, Request
-from tandem.services import Services
+from tandem.services import Services, TenantKnowledge
 from tandem.tools.base import Tool
 from tandem.tools.delegate import RunTask
 from tandem.tools.registry import build_tools
@@ -20,13 +20,14 @@ def agent_tools(
 ) -> Mapping[str, Tool]:
     """The shipped tools that can work here and the application's `own`, by name."""
     knowledge = services.settings.knowledge
-    has_index = services.settings.path(knowledge.index_dir).is_dir()
+    tenant = request.get("tenant", "")
+    has_tables = bool(services.settings.tables.files) and services.shares(tenant)
     return build_tools(
         request,
-        searcher=services if has_index else None,
+        searcher=TenantKnowledge(services, tenant) if services.has_knowledge(tenant) else None,
         k=knowledge.top_k,
         min_score=knowledge.min_score,
-        database=services.tables if services.settings.tables.files else None,
+        database=services.tables if has_tables else None,
         run_task=run_task,
         text_of=services.document_text,
         extra=own,

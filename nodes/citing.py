@@ -32,8 +32,8 @@ _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 class Searcher(Protocol):
     """The knowledge base, as far as these tasks need it."""
 
-    def search(self, text: str, k: int) -> list[Hit]:
-        """The `k` chunks that fit `text` best, best first."""
+    def search(self, text: str, k: int, tenant: str = "") -> list[Hit]:
+        """The `k` chunks of the tenant's knowledge that fit `text` best, best first."""
         ...
 
 
@@ -62,7 +62,7 @@ def retrieve(
         raise InvalidRequest("The request has no text.", "Give the question as `text`.")
     turns = earlier_turns(request)
     asked = [turn["content"] for turn in turns if turn["role"] == "user"][-1:]
-    hits = searcher.search("\n".join([*asked, question]), top_k)
+    hits = searcher.search("\n".join([*asked, question]), top_k, request.get("tenant", ""))
     cosine = max((hit["cosine"] for hit in hits), default=-1.0)
     passages = [_passage(hit) for hit in hits]
     foreign = known_names(question, [searchable(passage) for passage in passages])

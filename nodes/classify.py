@@ -42,6 +42,7 @@ class Classify:
         self._start(state, update)
         try:
             request = validate(state.get("request"), self.services.settings.limits, self.tasks)
+            self.services.shares(request.get("tenant", ""))  # refuses a tenant that is unknown
             request = self._documents_read(request)
             update |= self._profiled(request, update, runtime)
         except TandemError as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tandem.errors import InvalidRequest, KnowledgeError
 from tandem.ledger.speeds import Speeds
 from tandem.ledger.spend import Spend
 from tandem.ledger.store import Ledger
@@ -31,6 +33,18 @@ if TYPE_CHECKING:
     from tandem.routing.head_reader import HeadReader
 
 
+@dataclass(frozen=True)
+class TenantKnowledge:
+    """The knowledge of one tenant, for what searches on behalf of a request."""
+
+    services: Services
+    tenant: str
+
+    def search(self, text: str, k: int) -> list[Hit]:
+        """As `Services.search`."""
+        return self.services.search(text, k, tenant=self.tenant)
+
+
 class Services:
     """The parts that nodes and tasks use; thread-safe.
 
@@ -42,6 +56,7 @@ class Services:
     def __init__(self, settings: Settings | Callable[[], Settings] = load) -> None:
         self._given = settings
         self._lock = threading.RLock()
+        self._own_indexes: dict[str, KnowledgeIndex] = {}
 
     @cached_property
     def settings(self) -> Settings:
@@ -133,7 +148,12 @@ class Services:
         from tandem.models.embeddings import build_embeddings
         from tandem.models.fetch import ensure
 
-        return build_embeddings(self.settings, lambda name: ensure(name, self.settings))
+        settings = self.settings
+        if not all(tenant.shared for tenant in settings.tenants.values()):
+            # A kept vector would be common to tenants that share nothing.
+            alone = settings.embeddings.model_copy(update={"cached_texts": 0})
+            settings = settings.model_copy(update={"embeddings": alone})
+        return build_embeddings(settings, lambda name: ensure(name, settings))
 
     @cached_property
     def head_reader(self) -> HeadReader:
@@ -162,9 +182,55 @@ class Services:
             knowledge: KnowledgeIndex = self.__dict__["knowledge"]
             return knowledge
 
-    def search(self, text: str, k: int) -> list[Hit]:
-        """The k best chunks of the knowledge base for `text`, best first."""
-        return self.knowledge.search(text, k)
+    def search(self, text: str, k: int, tenant: str = "") -> list[Hit]:
+        """The k best chunks of the tenant's knowledge for `text`, best first.
+
+        Raises
+        ------
+        KnowledgeError: there is no index that this tenant may search.
+        """
+        if self.shares(tenant):
+            return self.knowledge.search(text, k)
+        return self._own_knowledge(tenant).search(text, k)
+
+    def shares(self, tenant: str) -> bool:
+        """Whether the common index, tables and caches are this tenant's. They are nobody's but the
+        operator's (no tenant) where tenants are declared and do not say `shared`.
+
+        Raises
+        ------
+        InvalidRequest: tenants are declared, and this is none of them.
+        """
+        declared = self.settings.tenants
+        if not declared or not tenant:
+            return True
+        if tenant not in declared:
+            raise InvalidRequest(
+                "The request's tenant is not declared; nothing was run.",
+                "Add a section [tenants.NAME] to the settings, or correct the name.",
+            )
+        return declared[tenant].shared
+
+    def has_knowledge(self, tenant: str) -> bool:
+        """Whether there is an index that this tenant may search."""
+        own = self.settings.knowledge.index_dir
+        index_dir = own if self.shares(tenant) else self.settings.tenants[tenant].index_dir
+        return bool(index_dir) and self.settings.path(index_dir).is_dir()
+
+    def _own_knowledge(self, tenant: str) -> KnowledgeIndex:
+        from tandem.knowledge.index import KnowledgeIndex
+
+        index_dir = self.settings.tenants[tenant].index_dir
+        if not index_dir:
+            raise KnowledgeError(
+                "The request's tenant has no knowledge index of its own, and shares none.",
+                "Set index_dir, or shared = true, in its section of the settings.",
+            )
+        with self._lock:
+            if tenant not in self._own_indexes:
+                folder = self.settings.path(index_dir)
+                self._own_indexes[tenant] = KnowledgeIndex.open(folder, self.embeddings)
+            return self._own_indexes[tenant]
 
     @cached_property
     def tables(self) -> Tables:

@@ -28,12 +28,13 @@ def build(
     folder: Annotated[
         Path | None, typer.Argument(help="Markdown, text and PDF files; else knowledge.folder.")
     ] = None,
+    tenant: Annotated[str, typer.Option(help="Build this tenant's own index.")] = "",
 ) -> None:
     """Bring the index up to date; only files that changed are read again."""
     from tandem.knowledge.build import build_index
     from tandem.services import Services
 
-    settings: Settings = ctx.obj
+    settings = _of_tenant(ctx.obj, tenant)
     with _bar() as progress:
         report = build_index(
             folder or _own_folder(settings),
@@ -44,6 +45,21 @@ def build(
             chunk_words=settings.knowledge.chunk_words,
         )
     _tell(report)
+
+
+def _of_tenant(settings: Settings, tenant: str) -> Settings:
+    """`settings` whose knowledge is the tenant's."""
+    if not tenant:
+        return settings
+    own = settings.tenants.get(tenant)
+    if own is None or not own.index_dir:
+        raise KnowledgeError(
+            f"There is no tenant {tenant!r} with an index_dir in the settings.",
+            f"Add index_dir to [tenants.{tenant}].",
+        )
+    theirs = {"folder": own.folder, "index_dir": own.index_dir}
+    knowledge = settings.knowledge.model_copy(update=theirs)
+    return settings.model_copy(update={"knowledge": knowledge})
 
 
 @app.command()

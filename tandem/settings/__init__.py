@@ -39,6 +39,7 @@ from tandem.settings.sections import (
 )
 from tandem.settings.shadow import ShadowSettings
 from tandem.settings.tables import TableSettings
+from tandem.settings.tenants import Tenant
 from tandem.settings.whole import Settings
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "ShadowSettings",
     "TableSettings",
     "TaskSettings",
+    "Tenant",
     "Terms",
     "TierSettings",
     "Tiers",

@@ -27,6 +27,7 @@ from tandem.settings.sections import (
 )
 from tandem.settings.shadow import ShadowSettings
 from tandem.settings.tables import TableSettings
+from tandem.settings.tenants import Tenant
 
 
 class Settings(Section):
@@ -44,6 +45,7 @@ class Settings(Section):
     privacy: Privacy = Privacy()
     routing: Routing = Routing()
     tables: TableSettings = TableSettings()
+    tenants: dict[str, Tenant] = Field(default_factory=dict)
     calibration: CalibrationSettings = CalibrationSettings()
     shadow: ShadowSettings = ShadowSettings()
     policy: Policy = Policy()
@@ -64,6 +66,7 @@ class Settings(Section):
                     known = ", ".join(sorted(self.models))
                     raise ValueError(f"{where}: no model {name!r}; known models: {known}")
         self._refuse_less_private_stand_ins()
+        self._refuse_common_indexes()
         self._refuse_looser_rules()
         return self
 
@@ -97,6 +100,18 @@ class Settings(Section):
                 raise ValueError(
                     f"policy.rules.{position}.public_may_see: a rule may let less leave, never "
                     f"more, and privacy.public_may_see does not have {', '.join(sorted(looser))}"
+                )
+
+    def _refuse_common_indexes(self) -> None:
+        owners = {self.path(self.knowledge.index_dir): "knowledge"}
+        for name, tenant in self.tenants.items():
+            if not tenant.index_dir:
+                continue
+            owner = owners.setdefault(self.path(tenant.index_dir), f"tenants.{name}")
+            if owner != f"tenants.{name}":
+                raise ValueError(
+                    f"tenants.{name}.index_dir: {owner} has the same; give each its own, or say "
+                    "shared = true in place of index_dir"
                 )
 
     def chain(self, tier: TierName, task: str = "") -> tuple[str, ...]:

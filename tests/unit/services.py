@@ -91,7 +91,7 @@ class FakeServices(Services):
     def tier(self, name: TierName, task: str = "") -> Tier:
         return self.fakes.get(f"{name}:{task}", self.fakes[name])
 
-    def search(self, text: str, k: int) -> list[Any]:
+    def search(self, text: str, k: int, tenant: str = "") -> list[Any]:
         return self.hits[:k]
 
     def document_text(self, document: Document) -> str:

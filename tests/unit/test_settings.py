@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from tandem.errors import SettingsError
-from tandem.settings import Model, Settings, TaskSettings, load
+from tandem.settings import Model, Settings, TaskSettings, Tenant, load
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "tandem.toml").read_text(encoding="utf-8")
@@ -73,7 +73,8 @@ def test_every_setting_stands_in_the_committed_file() -> None:
 
     assert leaves(defaults["models"]["slm-embedded"]) == key_paths(Model)
     assert leaves(examples["tasks"]["extraction"]) == key_paths(TaskSettings)
-    assert key_paths(Settings) - {"home", "models", "tasks"} == {
+    assert leaves(examples["tenants"]["acme"]) == key_paths(Tenant)
+    assert key_paths(Settings) - {"home", "models", "tasks", "tenants"} == {
         path for path in leaves(defaults) if not path.startswith("models.")
     }
 

@@ -33,6 +33,6 @@ class FakeSearcher:
     )
     asked: list[str] = field(default_factory=list)
 
-    def search(self, text: str, k: int) -> list[Hit]:
+    def search(self, text: str, k: int, tenant: str = "") -> list[Hit]:
         self.asked.append(text)
         return self.hits[:k]

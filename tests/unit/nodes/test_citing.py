@@ -10,7 +10,7 @@ from tandem.nodes.citing import retrieve
 class Shelf:
     """Finds one passage, always at the same cosine."""
 
-    def search(self, text: str, k: int) -> list[Any]:
+    def search(self, text: str, k: int, tenant: str = "") -> list[Any]:
         chunk = {
             "id": "travel#1",
             "source": "travel.md",

@@ -228,9 +228,9 @@ def test_an_answer_holds_the_original_and_the_model_saw_none_of_it(tmp_path: Pat
         )
     final = events[-1]["answer"]
     assert final["status"] == "accepted", final["verdicts"]
-    assert MAIL in json.dumps(final["output"])
+    assert OTHER in json.dumps(final["output"])
     told = "".join(event.get("text", "") for event in events if event["event"] == "token")
-    assert MAIL in told
+    assert OTHER in told
     assert "EMAIL_1" not in told
     assert len(public.seen) == 2
     for seen in public.seen:
