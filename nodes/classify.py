@@ -83,6 +83,8 @@ class Classify:
         context = context_of(runtime)
         deciding = Deciding(self.services, request, profile, context)
         state = cast("State", fresh)
+        if not request.get("task"):
+            deciding.refuse_unread()
         access, private = deciding.reading_access(), deciding.reads_privately()
 
         def reader(tier: TierName) -> TierCall:

@@ -15,7 +15,7 @@ from tandem.records import Decision, Profile, Request, TierName
 from tandem.routing.budgets import spent
 from tandem.routing.latency import Choice, tier_in_time
 from tandem.routing.policy import LlmAccess, decide, start
-from tandem.routing.rules import facts_of, first_match, may_match
+from tandem.routing.rules import facts_of, first_match, may_match, sure_match
 from tandem.services import Services
 from tandem.settings import Rule
 
@@ -40,12 +40,19 @@ class Deciding:
         rule = first_match(self.services.settings.policy, facts_of(self.request, unclear))
         return self._access(UNCLEAR_TASK, self._spent()).tightened(rule)
 
+    def refuse_unread(self) -> None:
+        """Raise PolicyRefused where the rule that refuses is known before the task is read."""
+        policy = self.services.settings.policy
+        _refuse(sure_match(policy, facts_of(self.request, self.profile)))
+
     def reads_privately(self) -> bool:
         """Whether a rule may yet turn out to match, once the task is read, that lets less leave
         than the settings do: until then no model that is not private reads the request."""
         policy = self.services.settings.policy
         open_to = may_match(policy, facts_of(self.request, self.profile))
-        return any(rule.private_only or rule.public_may_see is not None for rule in open_to)
+        return any(
+            rule.private_only or rule.public_may_see is not None or rule.refuse for rule in open_to
+        )
 
     def decision(self, task: Task, deadline: float) -> Decision:
         """Where the request goes.
@@ -60,11 +67,7 @@ class Deciding:
         """
         settings = self.services.settings
         rule = first_match(settings.policy, facts_of(self.request, self.profile))
-        if rule and rule.refuse:
-            raise PolicyRefused(
-                f"The policy's rule {rule.name!r} refuses this request: {rule.refuse}",
-                "`tandem explain` tells what it goes by.",
-            )
+        _refuse(rule)
         access = self._access(task.name, self._spent()).tightened(rule)
         own = settings.tasks.get(task.name)
         first_tier = (own and own.first_tier) or task.first_tier
@@ -113,6 +116,14 @@ class Deciding:
             and parent["status"] == RUNNING
             and bool(parent["node"])
             and parent["tenant"] == self.profile["tenant"]
+        )
+
+
+def _refuse(rule: Rule | None) -> None:
+    if rule and rule.refuse:
+        raise PolicyRefused(
+            f"The policy's rule {rule.name!r} refuses this request: {rule.refuse}",
+            "`tandem explain` tells what it goes by.",
         )
 
 

@@ -62,6 +62,15 @@ def may_match(policy: Policy, facts: Facts, unread: Collection[str] = UNREAD) ->
             return
 
 
+def sure_match(policy: Policy, facts: Facts, unread: Collection[str] = UNREAD) -> Rule | None:
+    """The rule that is the first match, whatever `unread` turns out to be; None: not known yet."""
+    first = next(may_match(policy, facts, unread), None)
+    if first is None:
+        return None
+    open_to = (each for each in alternatives(first) if _holds(each, facts, unread))
+    return first if any(not _named(each) & set(unread) for each in open_to) else None
+
+
 def matches(rule: Rule, facts: Facts) -> bool:
     """Whether one of the rule's alternatives holds."""
     return any(_holds(each, facts) for each in alternatives(rule))

@@ -130,6 +130,30 @@ def test_a_rule_refuses_in_its_own_words(tmp_path: Path) -> None:
     assert said(answer, "declared by the caller")
 
 
+def test_a_rule_that_refuses_whatever_the_task_is_refuses_before_any_model_reads(
+    tmp_path: Path,
+) -> None:
+    rules = [
+        {"name": "other", "when": {"tenant": "good", "task": "faq"}, "first_tier": "llm"},
+        {"name": "no", "when": {"tenant": "bad"}, "refuse": "No."},
+    ]
+    services = FakeServices(tmp_path, policy={"rules": rules})
+    answer = ask(services, {"text": "What is this?", "tenant": "bad"})
+    assert answer["error"] is not None
+    assert answer["error"]["code"] == PolicyRefused.code
+    assert (answer["attempts"], services.fakes["slm"].prompts) == ([], [])
+
+
+def test_no_public_model_reads_what_a_rule_may_yet_refuse(tmp_path: Path) -> None:
+    rules = [{"name": "no", "when": {"task": "draft"}, "refuse": "No."}]
+    reading = completion("message to write", logprob=-0.01)
+    services = Watched(tmp_path, slm=[reading], policy={"rules": rules})
+    answer = ask(services, {"text": "Write that we meet."})
+    assert answer["error"] is not None
+    assert answer["error"]["code"] == PolicyRefused.code
+    assert [(each.purpose, each.private_only) for each in services.contexts] == [("classify", True)]
+
+
 def test_a_rule_starts_on_the_llm(tmp_path: Path) -> None:
     rules = [{"name": "r", "when": {"task": "sentiment"}, "first_tier": "llm"}]
     services = FakeServices(tmp_path, llm=[SURE], policy={"rules": rules})

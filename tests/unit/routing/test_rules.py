@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tandem.records import Request
-from tandem.routing.rules import Facts, facts_of, first_match, may_match
+from tandem.routing.rules import Facts, facts_of, first_match, may_match, sure_match
 from tandem.settings import Policy
 from tests.unit.ledger.rows import profile
 
@@ -80,3 +80,21 @@ def test_before_the_task_is_read_every_rule_that_may_still_match_counts() -> Non
     )
     unread = replace(FACTS, task="", complexity=None)
     assert [rule.name for rule in may_match(rules, unread)] == ["0", "2"]
+
+
+@pytest.mark.parametrize(
+    ("whens", "sure"),
+    [
+        (({"tenant": "bank"},), "0"),
+        (({"tenant": "shop", "task": "faq"}, {"tenant": "bank"}), "1"),
+        (({"task": {"but": ["faq"]}}, {"tenant": "bank"}), None),
+        (([{"task": "faq"}, {"tenant": "bank"}],), "0"),
+        (([{"task": "faq"}, {"tenant": "shop"}],), None),
+        (({"tenant": "shop"},), None),
+    ],
+)
+def test_a_match_is_sure_where_nothing_unread_can_change_it(
+    whens: tuple[Any, ...], sure: str | None
+) -> None:
+    rule = sure_match(policy(*whens), replace(FACTS, task=""))
+    assert (rule.name if rule else None) == sure
