@@ -72,7 +72,7 @@ WORD_STARTS: Final = r"(?<![^\W_])"
 """No letter or digit before."""
 NOT_IN_NUMBER: Final = r"(?<![\w.\-/+(])"
 NUMBER_ENDS: Final = r"(?![\w]|[.\-/]\d)"
-IS: Final = r"(?:\s*(?:number|no\.?|nr\.?|code|is|was|=|:|#)){0,3}+[\s:#]*+"
+IS: Final = r"(?:\s*(?:number|no\.?|nr\.?|code|is|was|ist|lautet|est|es|=|:|#)){0,3}+[\s:#]*+"
 """What stands between a label and its value."""
 
 

@@ -1,8 +1,8 @@
 """Text as a reader sees it: undoes cheap Unicode tricks, and remembers where each character stood.
 
-NFKC (full-width and circled digits, ligatures), all decimal digits made ASCII, all dashes and white
-space made plain, and characters that are not seen (zero-width, bidirectional controls, combining
-marks) removed.
+NFKC (full-width and circled digits, ligatures), all digits made ASCII, all dashes and white space
+made plain, and characters that are not seen (zero-width, control characters, combining marks)
+removed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+_NOT_PLAIN: Final = re.compile(r"[^\x09-\x0d\x20-\x7e]")
 _INVISIBLE: Final = frozenset({"Cf", "Mn", "Me"})
 _BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters by their category, but drawn as nothing."""
@@ -39,13 +39,13 @@ class Normalised:
 
 
 def normalise(text: str) -> Normalised:
-    """`text` without tricks. Linear in its length; ASCII text is returned as it is."""
-    if text.isascii():
+    """`text` without tricks. Linear in its length; plain ASCII text is returned as it is."""
+    if _NOT_PLAIN.search(text) is None:
         return Normalised(text)
     parts: list[str] = []
     offsets: array[int] = array("q")
     done = 0
-    for found in _NOT_ASCII.finditer(text):
+    for found in _NOT_PLAIN.finditer(text):
         at = found.start()
         plain = _plain(found[0])
         parts += (text[done:at], plain)
@@ -66,8 +66,11 @@ def _plain_one(character: str) -> str:
     category = unicodedata.category(character)
     if category in _INVISIBLE or character in _BLANKS:
         return ""
-    if category == "Nd":
-        return str(unicodedata.decimal(character))
+    # Also digits in discs; the Chinese ones are letters, and stay.
+    if category in {"Nd", "No"} and (digit := unicodedata.digit(character, None)) is not None:
+        return str(digit)
+    if category == "Cc" and not character.isspace():
+        return ""
     if category == "Pd" or character == _MINUS:
         return "-"
     if category in {"Zl", "Zp"}:

@@ -89,14 +89,15 @@ def _card_score(written: str) -> float:
     return 1.0 if usual else 0.7
 
 
-_IBAN_START: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[\s\-]?\d[\s\-]?\d")
+_IBAN_START: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][\s\-]?[A-Za-z][\s\-]?\d[\s\-]?\d")
 _IBAN_REACH: Final = 34 * 4
 
 
 def ibans(text: str) -> Iterator[Hit]:
     """International bank account numbers in `text`, in either case."""
     for head in _IBAN_START.finditer(text):
-        length = checksums.iban_length(head[0][:2].upper())
+        country = "".join(filter(str.isalpha, head[0])).upper()
+        length = checksums.iban_length(country)
         if length is None:
             continue
         end, compact = _compact(text, head.start(), length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final
@@ -59,7 +60,16 @@ class TermFinder:
 
 def _words(text: str) -> Iterator[tuple[int, int, str]]:
     for found in _WORD.finditer(text):
-        yield found.start(), found.end(), found[0].casefold()
+        yield found.start(), found.end(), _folded(found[0])
+
+
+def _folded(word: str) -> str:
+    """A word without case and accents."""
+    word = word.casefold()
+    if word.isascii():
+        return word
+    parts = unicodedata.normalize("NFKD", word)
+    return "".join(part for part in parts if not unicodedata.combining(part))
 
 
 def _joined(span: list[tuple[int, int, str]]) -> bool:

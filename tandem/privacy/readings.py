@@ -11,6 +11,7 @@ import base64
 import binascii
 import html
 import re
+import unicodedata
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
@@ -63,4 +64,9 @@ def _decoded(run: re.Match[str]) -> str:
         said = base64.b64decode(written + "=" * (-len(written) % 4), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return run[0]
-    return said if all(c.isprintable() or c in "\n\r\t" for c in said) else run[0]
+    return said if all(c in "\n\r\t" or _is_of_text(c) for c in said) else run[0]
+
+
+def _is_of_text(character: str) -> bool:
+    """Unlike isprintable, also spaces of other widths and what is not seen."""
+    return unicodedata.category(character) not in {"Cc", "Cn", "Co", "Cs"}

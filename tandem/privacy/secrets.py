@@ -19,7 +19,13 @@ same saved secure sent set short shown so still stolen stored strong that the th
 unknown until used valid very weak what when where which who why with without working wrong you
 your asked entered mandatory case-sensitive sensitive unchanged something someone somewhere
 disclosed shared leaked exposed needed accepted null none true false string field here below
-above
+above due available going hashed encrypted masked visible kept printed generated checked verified
+updated created reset at by per part both either usually typically automatically currently
+temporarily longer shorter easy hard simple complex enough fine right there present filled typed
+displayed blank common public private personal confidential her his our their its an just stale
+disabled enabled based made done everything nothing anything supposed
+falsch abgelaufen vergessen gesperrt zu nicht incorrecta caducada oublié expiré incorrecte
+sha256 base64 bcrypt argon2 oauth2 pbkdf2
 """
 _NO_PASSCODE: Final = frozenset(_COMMON_WORDS.split())
 
@@ -27,6 +33,13 @@ _NO_PASSCODE: Final = frozenset(_COMMON_WORDS.split())
 def _is_password(written: str) -> bool:
     value = written.strip("\"'`.,;:!?()<>[]{}*").lower()
     return len(value) >= 3 and value not in _NO_PASSCODE and not value.startswith("${")
+
+
+def _is_mixed(written: str) -> bool:
+    """A password by its look: letters with digits or signs among them, as no word is written."""
+    value = written.strip("\"'`.,;:?()<>[]{}*")
+    letters = any(character.isalpha() for character in value)
+    return letters and any(character.isdigit() for character in value) and _is_password(value)
 
 
 def _is_random(written: str) -> bool:
@@ -48,7 +61,7 @@ _KEY_WORD = (
     r"(?:api[ _\-]?(?:key|token)|access[ _\-]?(?:key|token)"
     r"|secret(?:[ _\-]?(?:key|access[ _\-]?key))?"
     r"|client[ _\-]?secret|auth(?:entication)?[ _\-]?token|refresh[ _\-]?token"
-    r"|private[ _\-]?key|token)"
+    r"|private[ _\-]?key|(?:recovery|backup|licen[cs]e|encryption)[ _\-](?:key|code)|token)"
 )
 DETECTORS: Final = (
     Pattern(
@@ -134,12 +147,22 @@ DETECTORS: Final = (
     Pattern(
         "PASSWORD",
         "secret",
+        0.7,
+        re.compile(rf"{_PASSCODE_NOUN}[\"'`*]{{0,3}}(?: to| into)? {{1,4}}(?P<it>\S{{6,128}})", _I),
+        valid=_is_mixed,
+        needs=_PASSCODE_HINTS,
+    ),
+    Pattern(
+        "PASSWORD",
+        "secret",
         0.8,
         re.compile(
             r"\b(?:(?:pin|otp|cvv2?|cvc2?|security code|one[ \-]time (?:code|password)"
             r"|verification code"
-            r"|access code)(?: (?:code|number))?)\s{0,3}(?:is|=|:|was)?\s{0,3}"
-            r"(?P<it>\d{3,8})(?![\w./,\-])",
+            r"|access code)(?: (?:code|number))?)"
+            r"(?: (?:on|of|for|in|you|we|they|i)(?: [a-z]{1,12}+){1,3}?)?"
+            r"\s{0,3}(?:is|=|:|was)?\s{0,3}"
+            r"(?P<it>\d{3,8})(?![\w/\-]|[.,]\d)",
             _I,
         ),
         needs=_PASSCODE_HINTS,
@@ -149,7 +172,8 @@ DETECTORS: Final = (
         "secret",
         0.8,
         re.compile(
-            rf"{_KEY_WORD}[\"'`]{{0,2}}\s{{0,3}}(?:is|was|=|:|=>)\s{{0,3}}[\"'`]?(?P<it>[\w+/.=\-]{{12,512}})",
+            rf"{_KEY_WORD}[\"'`]{{0,2}}(?: (?:for|of|to)(?: [a-z]{{1,16}}+){{1,3}}?)?"
+            r"\s{0,3}(?:is|was|=|:|=>)\s{0,3}[\"'`]?(?P<it>[\w+/.=\-]{12,512})",
             _I,
         ),
         valid=_is_random,

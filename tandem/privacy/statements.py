@@ -1,4 +1,4 @@
-"""Patterns in words: addresses, birth dates, statements about a person's health and money."""
+"""Patterns in words: birth dates, statements about a person's health and money."""
 
 from __future__ import annotations
 
@@ -9,83 +9,6 @@ from tandem.privacy.base import A_DIGIT, Pattern
 
 _I: Final = re.IGNORECASE
 _NAME = r"[A-Z][a-z][\w'\-]*"
-
-_STREET_AFTER = (
-    r"Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Close|Court|Ct|Way|Place|Pl"
-    r"|Square|Sq|Terrace|Crescent|Parkway|Pkwy|Highway|Hwy|Alley|Trail|Circle|Gardens|Mews|Quay"
-)
-_STREET_BEFORE = (
-    r"rue|avenue|avenida|avda\.?|boulevard|chemin|via|viale|piazza|calle|rua|plaza|paseo|carrer"
-    r"|ul\.|ulica|jalan|jln\.?|lorong|allée|quai|cours|travessa|largo|praça"
-)
-_STREET_ENDING = (
-    r"stra(?:ß|ss)e|str\.|straat|dreef|gasse|gade|gata|gatan|gatu|vegen|veien|vej|vägen|laan|plein"
-    r"|plads|kade|gracht|singel|allee|platz|katu|kuja|weg|stræti|braut"
-)
-_ADDRESSES: Final = (
-    Pattern(
-        "STREET_ADDRESS",
-        "personal",
-        0.8,
-        re.compile(
-            r"(?<![\w.,$€£\-])\d{1,5}[A-Za-z]?,? (?:[NSEW]\.? )?(?:[A-Z][\w'.\-]{0,30}+ ){0,3}?"
-            rf"(?:[A-Z][\w'.\-]{{1,30}}+|\d{{1,3}}(?:st|nd|rd|th)) (?:{_STREET_AFTER})\b"
-        ),
-        needs=A_DIGIT,
-    ),
-    Pattern(
-        "STREET_ADDRESS",
-        "personal",
-        0.7,
-        re.compile(
-            rf"(?<!\w)(?:{_STREET_BEFORE}) (?:[^\W\d_][\w'.\-]{{0,30}}+ ){{1,4}}?\d{{1,4}}\b"
-            rf"|(?<![\w.,])\d{{1,4}}(?: ?(?:bis|ter|[a-z]))?,? (?:{_STREET_BEFORE}) [^\W\d_]\w+",
-            _I,
-        ),
-        needs=A_DIGIT,
-    ),
-    Pattern(
-        "STREET_ADDRESS",
-        "personal",
-        0.7,
-        re.compile(
-            rf"(?<!\w)(?=\w{{4,40}}[ .])\w*?(?:{_STREET_ENDING}) \d{{1,4}}[a-z]?(?![\w:%])", _I
-        ),
-        needs=A_DIGIT,
-    ),
-    Pattern(
-        "STREET_ADDRESS",
-        "personal",
-        0.8,
-        re.compile(
-            r"\bP\.? ?O\.? Box \d{1,6}|\b(?:PSC|Unit) \d{1,5},? Box \d{1,5}"
-            r"|\b[AFD]PO A[AEP] \d{5}|\b(?:apt|apartment|suite|flat)\b\.? ?#?\d{1,4}[A-Z]?\b",
-            _I,
-        ),
-        needs=A_DIGIT,
-    ),
-    Pattern(
-        "STREET_ADDRESS",
-        "personal",
-        0.6,
-        re.compile(
-            r"\b(?:address(?: (?:is|to|with))?|lives? (?:at|on)|sent to|ship to)[ :,]{1,3}"
-            r"(?P<it>(?:\d{1,5} (?:[^\W\d_][\w.'\-]{1,30}+ ?){1,4}+\d{0,4}"
-            r"|(?:[A-ZÀ-Þ][\w.'\-]{1,30}+ ){1,3}+\d{1,4}))\b"
-        ),
-        needs=A_DIGIT,
-    ),
-    Pattern(
-        "STREET_ADDRESS",
-        "personal",
-        0.6,
-        re.compile(
-            r"(?<!\w)(?P<it>(?:[A-ZÀ-Þ][\w.'\-]{2,30}+ ){1,3}+\d{1,4}[a-z]?,?\s{1,3}"
-            r"(?:\d{4} ?[A-Z]{2}|[A-Z]{1,2}-?\d{4,5}|\d{5}) [A-ZÀ-Þ]\w+)"
-        ),
-        needs=A_DIGIT,
-    ),
-)
 
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,7}+\.?"
 _DATE = (
@@ -100,17 +23,31 @@ _BIRTH: Final = (
         0.9,
         re.compile(
             r"\b(?:born|d\.?o\.?b\.?|date of birth|birth ?da(?:te|y)|geboren|geb\.|n[ée]e? le"
-            rf"|nacid[oa]|nat[oa] il|nascid[oa])\b[^\n\d]{{0,24}}?(?P<it>{_DATE})",
+            rf"|nacid[oa]|nat[oa] il|nascid[oa])(?!\w)[^\n\d]{{0,24}}?(?P<it>{_DATE})",
             _I,
         ),
         needs=A_DIGIT,
+    ),
+    Pattern(
+        "BIRTH_DATE",
+        "personal",
+        0.9,
+        re.compile(
+            rf"(?<![\w./\-])(?P<it>{_DATE})(?: (?:is|was|as|=)|:)(?: \w{{2,5}}+)?"
+            r" (?:date of birth|birth ?day|birth date|d\.?o\.?b)",
+            _I,
+        ),
+        needs=("birth", "dob", "d.o.b"),
     ),
 )
 
 _CONDITION = (
     r"(?:hiv|aids|cancer|tumou?r|leuk\w+|diabet\w+|depress\w+|pregnan\w+|epilep\w+|schizo\w+"
     r"|bipolar|asthma|hepatitis|dementia|alzheimer\w*|parkinson\w*|anxiety|autis\w+|adhd|arthritis"
-    r"|chemotherapy|miscarriage|an? (?:stroke|heart attack|addiction))"
+    r"|chemotherapy|miscarriage|an? (?:stroke|heart attack|addiction)|migraines?|burn-?out"
+    r"|multiple sclerosis|anorexi\w|bulimi\w|ptsd|lupus|tuberculosis|syphilis|herpes|endometriosis"
+    r"|crohn\w*|c(?:o?e)liac\w*|psoriasis|thrombosis|dyslexi\w|(?:kidney|heart|liver) (?:failure"
+    r"|disease|transplant)|allergic to|on sick leave|signed off sick|in rehab)"
 )
 _RECORD = (
     r"(?:diagnosis|medical (?:history|records?|condition|report)|medications?|prescription"
@@ -121,11 +58,21 @@ _MONEY = (
     r"(?:(?:annual |monthly |yearly |gross |net |base )?(?:salary|wages?|income|bonus|pension)"
     r"|debts?|mortgage|net worth|credit score|(?:account|bank) balance|overdraft|savings)"
 )
+_PAID = r"(?:earn(?:s|ed)?|owes?|(?:is|am|was) paid)\b"
+_STARTERS = r"(?!(?:If|When|While|Since|Because|And|But|Then|The|As|In|On|After|Today)\b)"
+"""Capitals that begin a sentence, and no name."""
+_CURRENCY = r"(?:usd|eur|gbp|chf|dollars|euros|pounds|francs)"
+_MILLIONS = r" ?(?:[mb]n?\b|[mb]illion|trillion)"
+_UNIT = rf"(?:k\b|{_CURRENCY}|an? (?:year|month|week))"
 _MONEY_WORDS = (
     *("salary", "wage", "income", "bonus", "pension", "debt", "mortgage", "net worth", "paid"),
     *("credit score", "balance", "overdraft", "savings", "earn", "owe"),
 )
 _TITLED = rf"(?:Mr|Mrs|Ms|Miss|Dr)\.? {_NAME}"
+_RELATIVE = (
+    r"(?i:(?:my|his|her|our)(?: \w{1,12}+)? (?:daughter|son|wife|husband|mother|father|mum|mom|dad"
+    r"|partner|child|kid|baby|sister|brother|colleague|boss|friend|employee|patient))"
+)
 _STATEMENTS: Final = (
     Pattern(
         "HEALTH",
@@ -133,6 +80,8 @@ _STATEMENTS: Final = (
         0.7,
         re.compile(
             rf"\b(?:(?i:my|his|her) (?i:{_RECORD})|{_NAME}'s (?i:{_RECORD})"
+            rf"|(?i:(?:my|his|her) (?:\w{{1,12}}+ )?{_CONDITION}\b)"
+            rf"|(?:(?i:i|he|she)|{_TITLED}|{_RELATIVE})(?i: suffers? from)"
             r"|(?i:diagnosed (?:with|as))|(?i:tested positive for)"
             rf"|(?i:patient(?: name)?:?) {_NAME})"
         ),
@@ -142,8 +91,9 @@ _STATEMENTS: Final = (
         "personal",
         0.7,
         re.compile(
-            rf"\b(?:(?i:i|he|she|the patient)|{_TITLED}|{_NAME}(?: {_NAME})?)(?i: (?:has|have|had"
-            r"|suffers? from|suffered from|(?:is|was|am)(?: being)? treated for|takes|is|was|am)"
+            rf"\b(?:(?i:i|he|she|the patient)|{_TITLED}|{_RELATIVE}|{_NAME}(?: {_NAME})?)"
+            r"(?i: (?:has|have|had|has been|is having|suffers? from|suffered from"
+            r"|(?:is|was|am)(?: being)? treated for|takes|is|was|am)"
             rf" (?:\w+ ){{0,2}}?{_CONDITION}\b)"
         ),
     ),
@@ -163,12 +113,22 @@ _STATEMENTS: Final = (
         "personal",
         0.7,
         re.compile(
-            rf"\b(?:(?i:i|he|she)|{_TITLED})(?i: (?:earns?|owes?|(?:is|am|was) paid)"
-            r"[^.\n\d]{0,20}\d[\d.,]*+ ?(?:k\b|usd|eur|gbp|dollars|euros|pounds|a (?:year|month))"
-            r"|(?: (?:earns?|owes?|(?:is|am|was) paid)[^.\n\d]{0,20}[$€£] ?\d))"
+            rf"\b(?:(?i:i|he|she)|{_TITLED}|{_RELATIVE}|{_STARTERS}{_NAME} {_NAME})(?i: {_PAID}"
+            rf"[^.\n\d$€£]{{0,20}}(?:\d[\d.,]*+ ?{_UNIT}|[$€£] ?\d[\d.,]*+(?!{_MILLIONS})))"
         ),
         needs=_MONEY_WORDS,
     ),
+    Pattern(
+        "FINANCIAL",
+        "personal",
+        0.7,
+        re.compile(
+            rf"\b(?:(?i:i|he|she)|{_TITLED}|{_RELATIVE})(?i: (?:makes?\b[^.\n\d]{{0,10}}\d[\d.,]*+"
+            rf" ?(?:k|{_CURRENCY})? (?:an?|per) (?:year|month|week)\b"
+            r"|(?:am|is|was) [^.\n]{0,30}?\bin debt\b|(?:ha[sd] |have )?filed for bankruptcy))"
+        ),
+        needs=("make", "debt", "bankruptcy"),
+    ),
 )
 
-DETECTORS: Final = (*_ADDRESSES, *_BIRTH, *_STATEMENTS)
+DETECTORS: Final = (*_BIRTH, *_STATEMENTS)
