@@ -89,7 +89,9 @@ def outcome(state: State, on_late: OnLate) -> tuple[Status, ErrorInfo | None]:
     if error and error["code"] not in POLICY_CODES:
         return "failed", error
     if verdicts and verdicts[-1]["accepted"]:
-        degraded = DEGRADED in state["decision"]["reasons"]
+        served = served_attempt(state)
+        by_slm = served is not None and served["tier"] == "slm"
+        degraded = by_slm and DEGRADED in state["decision"]["reasons"]
         return ("unverified" if degraded else "accepted"), None
     if error or not state["decision"]["may_escalate"]:
         return "needs_review", None

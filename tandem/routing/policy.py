@@ -11,7 +11,8 @@ from tandem.routing.latency import Choice
 from tandem.settings import Rule
 
 DEGRADED: Final = "degraded: the private SLM does a task that is the LLM's"
-"""Marks a decision under which even an answer that passes the gates leaves as unverified."""
+"""Marks a decision under which even an answer of the SLM's that passes the gates leaves as
+unverified."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def decide(
 ) -> Decision:
     """The node and tier of the first attempt, and whether the LLM may repair it.
 
-    A task of the LLM that the LLM must not see is tried by the SLM and marked (DEGRADED).
+    A task of the LLM that the LLM must not see, or for which it is too slow, is tried by the SLM
+    and marked (DEGRADED).
 
     Parameters
     ----------
@@ -111,9 +113,9 @@ def decide(
     exposed = remaining(profile)
     if why_not := access.why_not(exposed):
         reasons.append(why_not)
-        if tier == "llm":
-            tier = "slm"
-            reasons.append(DEGRADED)
+        tier = "slm"
+    if first.tier == "llm" and tier == "slm":
+        reasons.append(DEGRADED)
     may_escalate = not why_not
     if may_escalate and rule and not rule.may_escalate:
         may_escalate = False

@@ -17,13 +17,14 @@ from tandem.graphs.hybrid import build
 from tandem.graphs.subtasks import Subtasks
 from tandem.models.tier import CallContext, Token
 from tandem.nodes.draft import Draft
+from tandem.nodes.record import outcome
 from tandem.nodes.state import Context
 from tandem.nodes.task import Prepared
 from tandem.records import Answer, Profile, Request
 from tandem.routing.policy import DEGRADED
 from tests.unit.fakes import completion
 from tests.unit.ledger.rows import answer as recorded
-from tests.unit.ledger.rows import attempt, decision, profile
+from tests.unit.ledger.rows import attempt, decision, profile, verdict
 from tests.unit.services import FakeServices
 
 SENTIMENT = {"text": "A fine film.", "task": "sentiment", "labels": ["positive", "negative"]}
@@ -52,10 +53,10 @@ def spend(services: FakeServices, tenant: str, cost: float) -> None:
     services.ledger.add_attempt("earlier", attempt(cost=cost))
 
 
-def measure(services: FakeServices, tier: str, seconds: float) -> None:
+def measure(services: FakeServices, tier: str, seconds: float, task: str = "sentiment") -> None:
     for number in range(20):
         run = f"{tier}{number}"
-        services.ledger.start(run, {"text": "", "task": "sentiment"})
+        services.ledger.start(run, {"text": "", "task": task})
         services.ledger.add_attempt(run, attempt(tier=tier, seconds=seconds))
 
 
@@ -219,6 +220,25 @@ def test_a_deadline_starts_on_the_tier_that_is_in_time(tmp_path: Path) -> None:
     assert said(answer, "the SLM takes 9.00 s (p95 of 20)")
     waiting = FakeServices(tmp_path, slm=[SURE])
     assert ask(waiting, {**SOON, "latency": "async"})["tier"] == "slm"
+
+
+def test_what_the_slm_does_for_an_llm_that_is_too_slow_is_marked(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, slm=["2 + 2 = 4\nAnswer: 4"])
+    measure(services, "llm", 9.0, "reasoning")
+    measure(services, "slm", 0.1, "reasoning")
+    answer = ask(services, {"text": "What is 2 + 2?", "task": "reasoning", "deadline_ms": 2000})
+    assert (answer["status"], answer["tier"]) == ("unverified", "slm")
+    assert DEGRADED in answer["reasons"]
+
+
+@pytest.mark.parametrize(("tier", "status"), [("slm", "unverified"), ("llm", "accepted")])
+def test_the_mark_does_not_bind_what_the_llm_did_after_all(tier: str, status: str) -> None:
+    state: Any = {
+        "attempts": [attempt(tier=tier)],
+        "verdicts": [verdict()],
+        "decision": decision(reasons=[DEGRADED]),
+    }
+    assert outcome(state, "unverified") == (status, None)
 
 
 def test_a_second_try_turns_the_labels_round_and_counts_both_readings(tmp_path: Path) -> None:

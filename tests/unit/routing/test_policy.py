@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tandem.ledger.speeds import Speed
 from tandem.records import SENSITIVITIES, Sensitivity, TierName
 from tandem.routing.budgets import spent
-from tandem.routing.latency import tier_in_time, too_late
+from tandem.routing.latency import Choice, tier_in_time, too_late
 from tandem.routing.policy import DEGRADED, LlmAccess, decide, start
 from tandem.settings import Budgets, Rule
 from tests.unit.ledger.rows import profile
@@ -83,6 +83,15 @@ def test_what_the_llm_must_not_see_stays_on_the_slm_and_is_marked() -> None:
     decision = decide(profile(sensitivity="secret"), "reason", first, PUBLIC)
     assert (decision["tier"], decision["may_escalate"]) == ("slm", False)
     assert DEGRADED in decision["reasons"]
+
+
+@pytest.mark.parametrize(("tier", "marked"), [("llm", True), ("slm", False)])
+def test_what_a_deadline_hands_to_the_slm_is_marked(tier: TierName, marked: bool) -> None:
+    in_time = Choice("slm", "the LLM is too slow")
+    first = start(profile(), tier, None, 1.0)
+    decision = decide(profile(), "reason", first, PRIVATE, in_time=in_time)
+    assert (decision["tier"], decision["may_escalate"]) == ("slm", True)
+    assert (DEGRADED in decision["reasons"]) is marked
 
 
 def test_a_rule_may_forbid_escalation_and_says_so() -> None:
