@@ -17,7 +17,7 @@ from tandem.models.prices import tariff
 from tandem.models.tier import CallContext, Tier
 from tandem.records import SENSITIVITIES, TierName
 from tandem.services import Services
-from tandem.settings import Privacy, Settings
+from tandem.settings import Privacy, Settings, ShadowSettings
 
 CACHE_NAME = "evaluations.sqlite"
 
@@ -33,7 +33,8 @@ class EvalServices(Services):
     """
 
     def __init__(self, settings: Settings, cache: AnswerCache, ledger_file: Path) -> None:
-        super().__init__(settings)
+        # A shadow would ask, and pay, for what is measured anyway.
+        super().__init__(settings.model_copy(update={"shadow": ShadowSettings()}))
         self.cache = cache
         self.stopwatch = Stopwatch()
         self.sent: list[str] = []

@@ -15,7 +15,7 @@ from tandem.settings import Settings
 
 if TYPE_CHECKING:
     from tandem.ledger.shadow import ShadowReport
-    from tandem.loop.drift import TaskCheck
+    from tandem.loop.drift_records import TaskCheck
 
 EXIT_BROKEN: Final = 5
 _NONE: Final = "No calibrations: nothing is promised. `tandem calibrate` makes the first."

@@ -19,19 +19,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
-
-from typing_extensions import TypedDict
+from typing import Any, Final, NamedTuple
 
 from tandem.ledger.evidence import Evidence, evidence
 from tandem.ledger.shadow import ShadowReport, shadow_report
 from tandem.ledger.store import Ledger
+from tandem.loop.drift_records import Complaints, Status, TaskCheck
 from tandem.loop.in_force import LOCAL, InForce
 from tandem.nodes.calibrated import SCORE
 from tandem.quality.label_sets import LABEL_SET, label_set
 from tandem.stats import wilson
 
-Status = Literal["holds", "in doubt", "broken", "too few rows", "no promise"]
 ALPHA: Final = 0.05
 """How often all tests of a check together may give an alarm where nothing changed."""
 LEAST_SHIFT: Final = 0.1
@@ -47,53 +45,6 @@ REMEDIES: Final[dict[Status, str]] = {
     "too few rows": "Check again when {missing} more answers came; or name an earlier --since.",
     "no promise": "",
 }
-
-
-class ScoreShift(TypedDict):
-    """One stage's recent scores against those of calibration time."""
-
-    stage: str
-    recent: int
-    reference: int
-    distance: float | None
-    """0 to 1; None: too few rows on either side."""
-    p: float | None
-    shifted: bool
-
-
-class Complaints(TypedDict):
-    """Feedback on answers accepted without the LLM: no uniform sample, and so no promise."""
-
-    given: int
-    wrong: int
-    complaints: float | None
-    """`wrong` as a share of `given`, with its interval."""
-    low: float
-    high: float
-
-
-class TaskCheck(TypedDict):
-    """What a check found of a task (and its label set). JSON-plain; `made`, `since`: ISO 8601."""
-
-    task: str
-    labels: list[str]
-    made: str
-    since: str
-    """The later one of what was asked and the calibration's own date."""
-    target: float
-    promise: str | None
-    status: Status
-    reasons: list[str]
-    remedy: str
-    missing: int
-    """How many more answers it would take to test anything; 0 where something was tested."""
-    confidence: float
-    """Of all intervals here, corrected for the number of tasks."""
-    accepted: int
-    """Answers accepted without the LLM since."""
-    scores: list[ScoreShift]
-    feedback: Complaints
-    shadow: ShadowReport
 
 
 class _Shift(NamedTuple):
@@ -190,7 +141,7 @@ def _compared(
         return sizes
     from scipy.stats import ks_2samp  # type: ignore[import-untyped]
 
-    test = ks_2samp(recent, reference)
+    test = ks_2samp(recent, reference, method="asymp")
     return sizes._replace(distance=float(test.statistic), p=float(test.pvalue))
 
 
@@ -232,7 +183,7 @@ class _Judge:
         if found.escalation != "guarantee":
             return "no promise", [f'escalation = "{found.escalation}": nothing is promised']
         if found.promise is None and found.promised:
-            return "broken", ["the promise is not in force any more"]
+            return "broken", ["the promise is not in force any more: Tandem has fallen back"]
         if found.promise is None:
             return "no promise", [f"nothing was certified for {_percent(found.target)}"]
         return self._of_promise()

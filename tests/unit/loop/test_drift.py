@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import random
+import time
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from tandem.graphs.tasks import Tasks
-from tandem.ledger.feedback import give
-from tandem.ledger.shadow import add_shadow
 from tandem.ledger.store import Ledger
-from tandem.loop.drift import TaskCheck, check_drift
+from tandem.ledger.tables import attempts, feedback, runs, shadow
+from tandem.loop.drift import check_drift
+from tandem.loop.drift_records import TaskCheck
 from tandem.loop.in_force import InForce, in_force
 from tandem.nodes.calibrated import SCORE
 from tandem.quality.calibration.threshold import Promise
 from tandem.quality.label_sets import LABEL_SET, label_set
-from tests.unit.ledger.rows import answer, attempt, profile, verdict
-from tests.unit.ledger.test_shadow import row
 from tests.unit.nodes.calibrations import calibrate, promise, services
 from tests.unit.quality.calibration.rows import LABELS
 
@@ -44,17 +44,42 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def fill(ledger: Ledger, scores: list[float], tier: str = "head", **fields: Any) -> list[str]:
-    """A run a score, accepted by `tier`; its ids."""
-    names = [f"{tier}-{random.random()}" for _ in scores]
-    labels = fields.pop("labels", LABELS)
+    """A run a score, accepted by `tier`; its ids. In one transaction, since a run at a time would
+    take seconds."""
+    labels, quality = fields.get("labels", LABELS), fields.get("quality")
+    names = [uuid.uuid4().hex for _ in scores]
+    run = {"started": time.time(), "status": "accepted", "task": "sentiment", "tier": tier}
+    run |= {"quality": quality, "reasons": [], "currency": "USD"}
+    tried = {**dict.fromkeys(("position", "input_tokens", "output_tokens", "calls"), 0)}
+    tried |= {"tier": tier, "model": "", "finish": "stop", "seconds": 0.0, "cost": 0.0}
+    tried |= {"accepted": True, "id": "a1", "failed": fields.get("failed")}
+    made = []
     for name, score in zip(names, scores, strict=True):
-        signals = {SCORE: score, LABEL_SET: label_set(labels)}
-        ledger.start(name, {"text": "x"}, profile(task="sentiment", **fields))
-        ledger.add_attempt(name, attempt(tier=tier, signals=signals, cost=0.0))
-        ledger.add_verdict(name, verdict())
-        done = profile(task="sentiment", **fields)
-        ledger.finish(name, answer(name, task="sentiment", tier=tier, profile=done))
+        signals = {SCORE: score, LABEL_SET: label_set(labels)} if labels else {}
+        made.append({**tried, "run_id": name, "signals": signals, "score": score})
+    with ledger.writing() as connection:
+        connection.execute(insert(runs), [{**run, "id": name} for name in names])
+        connection.execute(insert(attempts), made)
     return names
+
+
+def judge(ledger: Ledger, correct: list[bool], names: list[str]) -> None:
+    said = [
+        {"run_id": name, "given": time.time(), "correct": one}
+        for name, one in zip(names, correct, strict=True)
+    ]
+    with ledger.writing() as connection:
+        connection.execute(insert(feedback), said)
+
+
+def compare(ledger: Ledger, agreed: list[bool], names: list[str]) -> None:
+    common = {"ended": time.time(), "probability": 0.1, "cost": 0.0, "currency": "USD"}
+    said = [
+        {**common, "run_id": name, "agreed": one, "seconds": 1.0}
+        for name, one in zip(names, agreed, strict=True)
+    ]
+    with ledger.writing() as connection:
+        connection.execute(insert(shadow), said)
 
 
 def check(ledger: Ledger, found: InForce = FOUND) -> TaskCheck:
@@ -111,14 +136,12 @@ def test_rows_of_other_labels_qualities_and_times_do_not_count(ledger: Ledger) -
 
 def test_complaints_are_a_doubt_until_they_alone_are_too_many(ledger: Ledger) -> None:
     names = fill(ledger, EVEN)
-    for name in names[:20]:
-        give(ledger, name, correct=False)
+    judge(ledger, [False] * 20, names[:20])
     told = check(ledger)
     assert (told["feedback"]["given"], told["feedback"]["wrong"]) == (20, 20)
     assert told["status"] == "in doubt"
     assert "no uniform sample" in told["reasons"][0]
-    for name in names[20:60]:
-        give(ledger, name, correct=False)
+    judge(ledger, [False] * 40, names[20:60])
     told = check(ledger)
     assert told["status"] == "broken"
     assert "30 % of all answers" in told["reasons"][0]
@@ -137,8 +160,7 @@ def test_complaints_are_a_doubt_until_they_alone_are_too_many(ledger: Ledger) ->
 def test_the_llm_may_disagree_by_both_errors(
     ledger: Ledger, wrong: int, llm_right: float | None, status: str
 ) -> None:
-    for number, name in enumerate(fill(ledger, EVEN)):
-        add_shadow(ledger, row(name, agreed=number >= wrong, cost=0.0))
+    compare(ledger, [number >= wrong for number in range(200)], fill(ledger, EVEN))
     told = check(ledger, replace(FOUND, llm_right=llm_right))
     assert told["status"] == status
     assert told["shadow"]["compared"] == 200
@@ -154,6 +176,18 @@ def test_the_slm_is_compared_on_rows_that_reach_it(ledger: Ledger) -> None:
     assert (slm["reference"], slm["shifted"]) == (200, False)
     alone = replace(found, promise=replace(both, stages=("slm",)))
     assert check(ledger, alone)["scores"][1]["reference"] == 500
+
+
+def test_a_task_without_labels_goes_by_the_verdicts_score(ledger: Ledger) -> None:
+    """What a hard gate rejected has no part in it: no score lets it pass."""
+    pairs = [[0.0, score] for score in EVEN]
+    own = replace(PROMISE, stages=("slm",))
+    found = replace(FOUND, labels=(), promise=own, scores={"slm": pairs})
+    fill(ledger, EVEN[::2], tier="slm", labels=())
+    fill(ledger, [0.0] * 100, tier="slm", labels=(), failed=[{"gate": "schema", "detail": ""}])
+    fill(ledger, [0.0] * 100, tier="slm")
+    told = check(ledger, found)
+    assert (told["status"], told["scores"][1]["recent"]) == ("holds", 100)
 
 
 @pytest.mark.parametrize(

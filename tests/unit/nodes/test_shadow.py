@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import pytest
 from sqlalchemy import select
 
 from tandem.errors import ModelUnavailable
+from tandem.evals.cache import AnswerCache
+from tandem.evals.services import EvalServices
 from tandem.graphs.hybrid import build
 from tandem.graphs.tasks import Tasks
 from tandem.ledger.tables import shadow
 from tandem.nodes.shadow import agree, comparable, drawn, output_sum
 from tandem.nodes.state import Context
 from tandem.records import Answer
+from tandem.settings import Settings
 from tests.unit.fakes import completion
 from tests.unit.nodes.calibrations import CLEAR, calibrate, promise, services
 from tests.unit.quality.calibration.rows import LABELS
@@ -106,6 +110,23 @@ def test_a_private_llm_may_see_what_is_sensitive(tmp_path: Path) -> None:
     assert [row["agreed"] for row in rows(given)] == [True]
 
 
+def test_a_sensitive_comparison_is_not_traced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs outside of the graph's own context, which keeps such runs out of LangSmith."""
+    seen: list[Any] = []
+
+    def traced(level: str, scan: Any, visible: Any) -> Any:
+        seen.append((level, tuple(visible)))
+        return nullcontext()
+
+    monkeypatch.setattr("tandem.nodes.shadow.traced", traced)
+    given = services(tmp_path, llm=["up"], llm_private=True, **ALL)
+    calibrate(given, promise("head", threshold=0.1))
+    ask(given, CARD + CLEAR)
+    assert seen == [("personal", ("none", "internal"))]
+
+
 def test_what_the_llm_answered_itself_is_not_compared(tmp_path: Path) -> None:
     given = services(tmp_path, llm=["down"], **ALL)
     calibrate(given, promise("head", threshold=0.999))
@@ -126,6 +147,13 @@ def test_an_llm_without_an_answer_is_a_row_without_a_word(
     assert answer["error"] is None
     (row,) = rows(given)
     assert (row["agreed"], row["error_code"], row["output_sum"]) == (None, code, "")
+
+
+def test_an_evaluation_has_no_shadow(tmp_path: Path) -> None:
+    cache = AnswerCache(tmp_path / "kept.sqlite")
+    given = EvalServices(Settings(home=tmp_path, **ALL), cache, tmp_path / "ledger.sqlite")
+    assert given.settings.shadow.share == 0
+    cache.close()
 
 
 def test_closing_flushes(tmp_path: Path) -> None:

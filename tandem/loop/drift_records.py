@@ -1,0 +1,58 @@
+"""What a check for drift tells. JSON-plain."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from tandem.ledger.shadow import ShadowReport
+
+Status = Literal["holds", "in doubt", "broken", "too few rows", "no promise"]
+
+
+class ScoreShift(TypedDict):
+    """One stage's recent scores against those of calibration time."""
+
+    stage: str
+    recent: int
+    reference: int
+    distance: float | None
+    """0 to 1; None: too few rows on either side."""
+    p: float | None
+    shifted: bool
+
+
+class Complaints(TypedDict):
+    """Feedback on answers accepted without the LLM: no uniform sample, and so no promise."""
+
+    given: int
+    wrong: int
+    complaints: float | None
+    """`wrong` as a share of `given`, with its interval."""
+    low: float
+    high: float
+
+
+class TaskCheck(TypedDict):
+    """What a check found of a task (and its label set). JSON-plain; `made`, `since`: ISO 8601."""
+
+    task: str
+    labels: list[str]
+    made: str
+    since: str
+    """The later one of what was asked and the calibration's own date."""
+    target: float
+    promise: str | None
+    status: Status
+    reasons: list[str]
+    remedy: str
+    missing: int
+    """How many more answers it would take to test anything; 0 where something was tested."""
+    confidence: float
+    """Of all intervals here, corrected for the number of tasks."""
+    accepted: int
+    """Answers accepted without the LLM since."""
+    scores: list[ScoreShift]
+    feedback: Complaints
+    shadow: ShadowReport
