@@ -85,7 +85,7 @@ class Deciding:
         if rule and rule.first_tier:
             return None
         allowed = not access.why_not(remaining(self.profile))
-        speeds = self.services.speeds.of(self.profile["task"])
+        speeds = self.services.speeds.of(self.profile["task"], left_s)
         return tier_in_time(first, speeds, left_s, allowed and (rule is None or rule.may_escalate))
 
     def _access(self, task: str = "", barred: str = "") -> LlmAccess:

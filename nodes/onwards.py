@@ -65,8 +65,8 @@ class Onwards:
         profile = state["profile"]
         if not profile["deadline_ms"]:
             return ""
-        speed = self.services.speeds.of(profile["task"]).get(tier)
-        return too_late(what, speed, state["deadline"] - time.time())
+        left_s = state["deadline"] - time.time()
+        return too_late(what, self.services.speeds.of(profile["task"], left_s).get(tier), left_s)
 
 
 def _kept(decision: Decision, *why: str) -> Decision:

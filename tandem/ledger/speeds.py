@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,11 +26,24 @@ class Speed(NamedTuple):
     p50: float
     p95: float
     n: int
+    cut: bool = False
+    """The p95 is of an answer that a deadline cut: it would have taken longer."""
 
     @property
     def told(self) -> str:
         """The p95 in words and numbers."""
-        return f"{self.p95:.2f} s (p95 of {self.n})"
+        return f"{'over ' if self.cut else ''}{self.p95:.2f} s (p95 of {self.n})"
+
+    def within(self, left_s: float) -> bool:
+        """Whether 19 of 20 answers came in `left_s` seconds."""
+        return self.p95 < left_s if self.cut else self.p95 <= left_s
+
+
+class _Measured(NamedTuple):
+    """Seconds of the last answers."""
+
+    finished: list[float]
+    cut: list[float]
 
 
 @dataclass
@@ -49,24 +63,33 @@ class Speeds:
     refresh_s: float
     max_age_s: float = 86_400.0
     clock: Callable[[], float] = time.monotonic
-    _kept: dict[str, tuple[float, Mapping[TierName, Speed]]] = field(default_factory=dict)
+    _kept: dict[str, tuple[float, Mapping[TierName, _Measured]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, task: str) -> Mapping[TierName, Speed]:
-        """The known speeds of a task. Raises LedgerError where the ledger cannot be read."""
+    def of(self, task: str, left_s: float = math.inf) -> Mapping[TierName, Speed]:
+        """The known speeds of a task, for a request that has `left_s` seconds.
+
+        An answer that a deadline cut took at least as long. Where it had `left_s` or more, it would
+        not have come in time either, and counts; where it had less, it tells nothing. A tier of
+        which no answer was whole is not known.
+
+        Raises
+        ------
+        LedgerError: the ledger cannot be read.
+        """
         with self._lock:
-            read, speeds = self._kept.get(task, (float("-inf"), {}))
+            read, measured = self._kept.get(task, (float("-inf"), {}))
             if self.clock() - read >= self.refresh_s:
-                speeds = self._read(task)
-                self._kept[task] = (self.clock(), speeds)
-            return speeds
+                measured = {tier: self._read(task, tier) for tier in _TIERS}
+                self._kept[task] = (self.clock(), measured)
+        speeds: dict[TierName, Speed] = {}
+        for tier, (finished, cut) in measured.items():
+            counted = [seconds for seconds in cut if seconds >= left_s]
+            if finished and len(finished) + len(counted) >= self.least:
+                speeds[tier] = _speed(finished, counted)
+        return speeds
 
-    def _read(self, task: str) -> Mapping[TierName, Speed]:
-        found = {tier: self._seconds(task, tier) for tier in _TIERS}
-        return {tier: _speed(each) for tier, each in found.items() if len(each) >= self.least}
-
-    def _seconds(self, task: str, tier: TierName) -> list[float]:
-        # An answer that the deadline cut took at least as long: without it the slow look fast.
+    def _read(self, task: str, tier: TierName) -> _Measured:
         counted = or_(attempts.c.error_code.is_(None), attempts.c.error_code == "deadline")
         # Bounded: where hardly a run asked this tier, the whole ledger would be walked for it.
         last = (
@@ -77,21 +100,22 @@ class Speeds:
             .subquery()
         )
         query = (
-            select(attempts.c.seconds)
+            select(attempts.c.seconds, attempts.c.error_code)
             .join_from(last, attempts, attempts.c.run_id == last.c.id)
             .where(attempts.c.tier == tier, attempts.c.purpose == "answer", counted)
             .order_by(last.c.started.desc())
             .limit(self.most)
         )
         with self.ledger.reading() as connection:
-            return sorted(connection.execute(query).scalars())
+            rows = connection.execute(query).all()
+        return _Measured(
+            finished=[seconds for seconds, error in rows if error is None],
+            cut=[seconds for seconds, error in rows if error is not None],
+        )
 
 
-def _speed(seconds: list[float]) -> Speed:
+def _speed(finished: list[float], cut: list[float]) -> Speed:
     """By the nearest rank above, so that a p95 is never less than what was seen."""
-    last = len(seconds) - 1
-    return Speed(
-        p50=seconds[len(seconds) // 2],
-        p95=seconds[min(last, -(-len(seconds) * 95 // 100))],
-        n=len(seconds),
-    )
+    seconds = sorted([(each, False) for each in finished] + [(each, True) for each in cut])
+    p95, is_cut = seconds[min(len(seconds) - 1, -(-len(seconds) * 95 // 100))]
+    return Speed(p50=seconds[len(seconds) // 2][0], p95=p95, n=len(seconds), cut=is_cut)

@@ -29,19 +29,22 @@ def tier_in_time(
     if speed is None:
         return Choice(first, f"the speed of the {first.upper()} is not known for this task")
     told = f"the {first.upper()} takes {speed.told}"
-    if speed.p95 <= left_s:
+    if speed.within(left_s):
         return Choice(first, f"{told} and {left_s:.2f} s are left")
     other: TierName = "slm" if first == "llm" else "llm"
     theirs = speeds.get(other)
     if theirs is None or (other == "llm" and not llm_allowed):
         return Choice(first, f"{told} and only {left_s:.2f} s are left; it tries all the same")
-    if theirs.p95 <= left_s or theirs.p95 < speed.p95:
+    faster = theirs.p95 < speed.p95 and not theirs.cut
+    if theirs.within(left_s) or faster:
         return Choice(
             other,
             f"{told} and only {left_s:.2f} s are left: the {other.upper()}, which takes "
             f"{theirs.told}, starts",
         )
-    return Choice(first, f"{told}, only {left_s:.2f} s are left, and the other is no faster")
+    return Choice(
+        first, f"{told}, only {left_s:.2f} s are left, and the other is not known to be faster"
+    )
 
 
 def too_late(what: str, speed: Speed | None, left_s: float) -> str:
@@ -53,6 +56,6 @@ def too_late(what: str, speed: Speed | None, left_s: float) -> str:
     """
     if left_s <= 0:
         return "the deadline has passed"
-    if speed is None or speed.p95 <= left_s:
+    if speed is None or speed.within(left_s):
         return ""
     return f"{what} {speed.told} and only {left_s:.2f} s are left"

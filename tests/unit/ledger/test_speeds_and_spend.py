@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def test_a_speed_is_of_one_task_and_tier(ledger: Ledger) -> None:
         add(ledger, f"l{number}", tier="llm", seconds=5.0)
     known = speeds(ledger).of("faq")
     assert set(known) == {"slm"}, "two answers of the LLM are too few"
-    assert known["slm"] == pytest.approx((1.0, 1.9, 20))
+    assert known["slm"] == pytest.approx((1.0, 1.9, 20, False))
     assert known["slm"].told == "1.90 s (p95 of 20)"
 
 
@@ -58,12 +59,30 @@ def test_a_speed_is_forgotten_in_time_so_that_the_tier_is_tried_again(ledger: Le
     assert speeds(ledger, max_age_s=60.0).of("faq") == {}
 
 
-def test_what_the_deadline_cut_counts_and_what_was_down_does_not(ledger: Ledger) -> None:
+def test_what_was_down_or_only_read_does_not_count(ledger: Ledger) -> None:
     for number in range(3):
-        add(ledger, f"d{number}", seconds=2.0, error=OUT_OF_TIME)
+        add(ledger, f"d{number}", seconds=2.0)
         add(ledger, f"u{number}", seconds=0.0, error=DOWN)
         add(ledger, f"c{number}", seconds=0.0, purpose="classify")
-    assert speeds(ledger).of("faq")["slm"] == (2.0, 2.0, 3)
+    assert speeds(ledger).of("faq")["slm"] == (2.0, 2.0, 3, False)
+
+
+def test_what_the_deadline_cut_is_too_late_for_whoever_has_no_more_time(ledger: Ledger) -> None:
+    for number in range(10):
+        add(ledger, f"w{number}", seconds=0.1)
+        add(ledger, f"d{number}", seconds=0.5, error=OUT_OF_TIME)
+    with_less = speeds(ledger).of("faq", 0.5)["slm"]
+    assert with_less == (0.5, 0.5, 20, True)
+    assert with_less.told == "over 0.50 s (p95 of 20)"
+    assert not with_less.within(0.5)
+    for left_s in (0.6, math.inf):
+        assert speeds(ledger).of("faq", left_s)["slm"] == (0.1, 0.1, 10, False)
+
+
+def test_a_tier_of_which_no_answer_was_whole_is_not_known(ledger: Ledger) -> None:
+    for number in range(30):
+        add(ledger, f"d{number}", seconds=0.5, error=OUT_OF_TIME)
+    assert speeds(ledger).of("faq") == speeds(ledger).of("faq", 0.4) == {}
 
 
 def test_speeds_are_read_again_only_after_a_while(ledger: Ledger) -> None:

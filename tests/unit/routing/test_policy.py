@@ -133,6 +133,11 @@ def test_a_deadline_chooses_by_measured_speed(
     assert "p95 of 30" in choice.reason or "not known" in choice.reason
 
 
+def test_where_both_are_late_a_tier_whose_answers_were_cut_is_not_taken_as_faster() -> None:
+    speeds: dict[TierName, Speed] = {"slm": speed(3), "llm": Speed(1.0, 2.0, 30, cut=True)}
+    assert tier_in_time("slm", speeds, 2.0, llm_allowed=True).tier == "slm"
+
+
 def test_an_attempt_that_would_not_end_in_time_is_not_begun() -> None:
     assert too_late("an escalation takes", speed(3), 2.0) == (
         "an escalation takes 3.00 s (p95 of 30) and only 2.00 s are left"
