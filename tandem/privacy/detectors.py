@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from tandem.privacy import addresses, contacts, national, secrets, statements
+from tandem.privacy import addresses, contacts, national, phones, secrets, statements
 from tandem.privacy.base import Finder, Pattern
 from tandem.privacy.normalise import normalise
 from tandem.privacy.own import own_detectors
@@ -33,6 +33,7 @@ class Finding(NamedTuple):
 
 _DETECTORS: Final[tuple[Pattern | Finder, ...]] = (
     *contacts.DETECTORS,
+    *phones.DETECTORS,
     *national.DETECTORS,
     *secrets.DETECTORS,
     *addresses.DETECTORS,

@@ -37,6 +37,11 @@ def level(text: str) -> str:
         ("PHONE", "0033 1 23 45 67 89"),
         ("PHONE", "03.93.92.16.85"),
         ("PHONE", "723 813 266 office"),
+        ("PHONE", "What is wrong with the number 9472 7916?"),
+        ("PHONE", "2813882583 is my new number"),
+        ("PHONE", "M: 21 253 109 8211"),
+        ("PHONE", "update my telephone number to 74 831 591"),
+        ("PHONE", "I called 432 03 163 yesterday"),
         ("PAYMENT_CARD", "4111-1111-1111-1111"),
         ("PAYMENT_CARD", "4111.1111.1111.1111"),
         ("PAYMENT_CARD", "3782 822463 10005"),
@@ -150,6 +155,11 @@ def test_names_with_titles_and_addresses_of_machines_are_internal(text: str) -> 
         "version 1.2.3, build 20240101",
         "We were born to win in 20 years",
         "5 minutes down the road",
+        "I called about order 12345678",
+        "The call centre took 1 200 000 calls",
+        "mobile revenue was 12 345 678 euros",
+        "the phone was sold 12000000 times",
+        "Contact us about invoice no. 20231234",
     ],
 )
 def test_harmless_texts_stay_public(text: str) -> None:
@@ -285,6 +295,7 @@ HOSTILE = [
     "call me at ", "12 Ab ", "rue aa ", "+1 (", "eyJ", "-----BEGIN PRIVATE KEY-----", "http://a:",
     "lives at 1 ", "DE12 ", "sk-", "(", "salary of ", "account number ", "00 1 ", "born 1/", "(0 ",
     "1 Ab 2 Apt 3 ", "apt 1\n a\n a\n", "here they are 1 C/ ", "my a cancer ", "he earns ",
+    "call 1234567 ", "1 1 ", "(1) ", "order no ",
     "password to ", "pin on a a a ", "recovery key of a a ", "1/1/11 is the ", "\x00", "\u2776",
     "_", "é", "\uff14", "4\u200b", "A1", "Patient ",
 ]  # fmt: skip
