@@ -40,6 +40,8 @@ def checked(
     Unchecked: the text is too long, or the scan raised, took too long, or gave no findings of
         this very text.
     """
+    if not text:
+        return []
     if len(text) > max_chars:
         raise Unchecked(f"has over {max_chars} characters and was not checked")
     found = _within(scan, text, seconds)
