@@ -100,7 +100,7 @@ def everything(limits: Limits) -> dict[str, FieldSet]:
     bounds = {
         "complexity": share,
         "quality": share,
-        "deadline_ms": Range(at_least=1),
+        "deadline_ms": Range(at_least=1, at_most=limits.max_deadline_ms),
         "text_chars": Range(at_least=0),
         "documents": Range(at_least=0, at_most=limits.documents),
     }

@@ -37,11 +37,18 @@ def validate(raw: Any, limits: Limits, tasks: Collection[str]) -> Request:
         raise InvalidRequest(
             f"The task {task!r:.60} is not known.", f"Known tasks: {', '.join(sorted(tasks))}."
         )
-    if (deadline := request.get("deadline_ms")) is not None and deadline <= 0:
-        raise InvalidRequest("deadline_ms is not positive.", "Give it in milliseconds, above 0.")
+    _check_deadline(request.get("deadline_ms"), limits.max_deadline_ms)
     if (quality := request.get("quality")) is not None and not 0 <= quality <= 1:
         raise InvalidRequest("quality is not between 0 and 1.", "Give a share of right answers.")
     return request
+
+
+def _check_deadline(deadline_ms: int | None, most: int) -> None:
+    if deadline_ms is not None and not 1 <= deadline_ms <= most:
+        raise InvalidRequest(
+            f"deadline_ms is not between 1 and {most:,}.",
+            "Give it in milliseconds, or raise limits.max_deadline_ms.",
+        )
 
 
 def _problems(error: ValidationError) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from tandem.records import TierName
 from tandem.settings.base import Section
@@ -65,6 +65,8 @@ class LedgerSettings(Section):
 class Limits(Section):
     """Bounds on input, time and effort."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     text_chars: int = Field(default=200_000, ge=1)
     documents: int = Field(default=50, ge=0)
     document_bytes: int = Field(default=20_000_000, ge=1)
@@ -73,6 +75,8 @@ class Limits(Section):
     schema_chars: int = Field(default=50_000, ge=2)
     deadline_s: float = Field(default=300.0, gt=0)
     """For requests that declare none."""
+    max_deadline_ms: int = Field(default=86_400_000, ge=1, le=2**31 - 1)
+    """The longest that a request may declare. The ledger's column holds 32 bits."""
     connect_s: float = Field(default=5.0, gt=0)
     retries: int = Field(default=1, ge=0, le=10)
     breaker_failures: int = Field(default=5, ge=1)

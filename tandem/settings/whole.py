@@ -68,6 +68,7 @@ class Settings(Section):
         self._refuse_less_private_stand_ins()
         self._refuse_common_indexes()
         self._refuse_looser_rules()
+        self._refuse_endless_deadlines()
         return self
 
     def _named_models(self) -> dict[str, tuple[str, ...]]:
@@ -100,6 +101,18 @@ class Settings(Section):
                 raise ValueError(
                     f"policy.rules.{position}.public_may_see: a rule may let less leave, never "
                     f"more, and privacy.public_may_see does not have {', '.join(sorted(looser))}"
+                )
+
+    def _refuse_endless_deadlines(self) -> None:
+        # What an agent delegates declares what is left of such a deadline.
+        most = self.limits.max_deadline_ms
+        for where, seconds in (
+            ("limits.deadline_s", self.limits.deadline_s),
+            ("policy.deadlines.async_s", self.policy.deadlines.async_s),
+        ):
+            if seconds * 1000 > most:
+                raise ValueError(
+                    f"{where}: {seconds:g} s is more than limits.max_deadline_ms allows ({most:,})"
                 )
 
     def _refuse_common_indexes(self) -> None:

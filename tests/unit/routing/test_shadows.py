@@ -34,6 +34,7 @@ def found(*whens: Any) -> list[Shadow]:
         {"complexity": {"above": 1}},
         {"documents": {"above": 1, "below": 2}},
         {"documents": {"above": 2}},
+        {"deadline_ms": {"above": LIMITS.max_deadline_ms}},
         {"deadline_ms": {"below": 1}},
         {"latency": {"but": ["realtime", "async"]}},
         {"task": []},
