@@ -18,13 +18,17 @@ def command(
         bool | None, typer.Option("--correct/--wrong", help="Whether the answer was right.")
     ] = None,
     value: Annotated[
-        str | None, typer.Option(help="What would have been right: JSON, or a text.")
+        str | None,
+        typer.Option(
+            help="What would have been right: JSON, or a text. Alone, it is compared with the "
+            "answer, where the ledger kept that."
+        ),
     ] = None,
 ) -> None:
     """Note in the ledger whether the answer of RUN_ID was right; said again, the last word holds.
 
     A label stands for `{"label": ...}`. The value is kept only where ledger.texts keeps the run's
-    texts, since it may hold as much of the request.
+    texts, since it may hold as much of the request; elsewhere, say --correct or --wrong beside it.
     """
     from tandem.ledger.feedback import give
     from tandem.ledger.store import Ledger

@@ -17,6 +17,8 @@ from tandem.ledger.store import Ledger
 from tandem.ledger.tables import attempts, feedback, runs
 
 _RUNNING: Final = "running"
+_OF_LABELS: Final = {"label", "probabilities"}
+"""Keys of an output of a task with labels; nobody gives the probabilities back."""
 
 
 class Feedback(TypedDict):
@@ -33,13 +35,14 @@ class Feedback(TypedDict):
 def give(ledger: Ledger, run_id: str, correct: bool | None = None, value: Any = None) -> Feedback:
     """Note whether a run's answer was right; a later word on the same run takes the former's place.
 
-    A `value` is the right output: without `correct` it says that the answer was wrong, unless the
-    ledger kept the output and it is the same. The value itself is kept only where the run's texts
-    are (setting ledger.texts), since it may hold as much of the request.
+    A `value` is the right output; of a task with labels, the label will do. Without `correct` it is
+    compared with the answer, which takes a ledger that kept the run's texts (setting ledger.texts).
+    The value itself is kept only there as well, since it may hold as much of the request.
 
     Raises
     ------
-    InvalidRequest: no such run, it has not ended, nothing was tried in it, or nothing was said.
+    InvalidRequest: no such run, it has not ended, nothing was tried in it, nothing was said, or
+        only a value where there is nothing to compare it with.
     LedgerError: the ledger cannot be read or written.
     """
     if correct is None and value is None:
@@ -47,9 +50,15 @@ def give(ledger: Ledger, run_id: str, correct: bool | None = None, value: Any = 
             "Nothing was said of the answer.", "Say whether it was right, or give the right value."
         )
     run = _ended(ledger, run_id)
-    if correct is None:
-        correct = run["output"] is not None and run["output"] == value
     kept = run["request"] is not None
+    if correct is None:
+        if not kept:
+            raise InvalidRequest(
+                "The ledger keeps no texts of this run (ledger.texts), so the value could not be "
+                "compared with its answer. Nothing was noted.",
+                "Say beside the value whether the answer was right (`--correct` or `--wrong`).",
+            )
+        correct = _same(run["output"], value)
     row = {
         "run_id": run_id,
         "given": time.time(),
@@ -65,6 +74,13 @@ def give(ledger: Ledger, run_id: str, correct: bool | None = None, value: Any = 
         "value": row["value"],
         "value_kept": kept or value is None,
     }
+
+
+def _same(output: Any, value: Any) -> bool:
+    """Whether a value that was given is the output, or its label."""
+    if isinstance(output, dict) and output.keys() == _OF_LABELS:
+        return bool(output["label"] == (value.get("label") if isinstance(value, dict) else value))
+    return output is not None and bool(output == value)
 
 
 def _ended(ledger: Ledger, run_id: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def test_a_word_is_noted(run: Run) -> None:
 
 
 def test_a_value_that_is_not_kept_is_told(run: Run) -> None:
-    told = run("feedback", "r1", "--value", "billing")
+    told = run("feedback", "r1", "--wrong", "--value", "billing")
     assert (told.code, told.out) == (0, "r1: noted as wrong.\n")
     assert "ledger.texts" in told.err
     assert "billing" not in told.err
@@ -38,6 +38,7 @@ def test_a_value_that_is_not_kept_is_told(run: Run) -> None:
     [
         (("r2", "--wrong"), "no run of that id"),
         (("r1",), "Nothing was said"),
+        (("r1", "--value", "billing"), "could not be compared"),
         (("r1", "--value", " "), "empty"),
         (("r1", "--value", "[" * 100_000), "nested too deeply"),
     ],

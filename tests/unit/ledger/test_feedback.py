@@ -28,9 +28,9 @@ def ledger(file: Path, request: pytest.FixtureRequest) -> Iterator[Ledger]:
     opened.close()
 
 
-def run(ledger: Ledger, status: str = "accepted") -> None:
+def run(ledger: Ledger, status: str = "accepted", output: Any = OUTPUT) -> None:
     ledger.start("r1", {"text": "planted text"}, profile(), decision())
-    ledger.add_attempt("r1", attempt("a1", output=OUTPUT))
+    ledger.add_attempt("r1", attempt("a1", output=output))
     ledger.add_verdict("r1", verdict("a1", accepted=status == "accepted"))
     ledger.finish("r1", answer("r1", status=status))
 
@@ -54,15 +54,37 @@ def test_the_last_word_holds(ledger: Ledger) -> None:
 
 def test_a_value_is_kept_only_with_the_run_s_texts(ledger: Ledger) -> None:
     run(ledger)
-    given = give(ledger, "r1", value={"label": "down"})
+    given = give(ledger, "r1", False, value={"label": "down"})
     assert given["correct"] is False
     assert given["value_kept"] is keeps_texts(ledger)
     assert rows(ledger)[0]["value"] == ({"label": "down"} if keeps_texts(ledger) else None)
 
 
-def test_the_kept_output_as_value_says_that_it_was_right(ledger: Ledger) -> None:
+@pytest.mark.parametrize(("value", "right"), [(OUTPUT, True), ({"label": "down"}, False)])
+def test_a_value_alone_is_compared_with_the_kept_output(
+    ledger: Ledger, value: Any, right: bool
+) -> None:
     run(ledger)
-    assert give(ledger, "r1", value=OUTPUT)["correct"] is keeps_texts(ledger)
+    if keeps_texts(ledger):
+        assert give(ledger, "r1", value=value)["correct"] is right
+        return
+    with pytest.raises(InvalidRequest, match="could not be compared") as caught:
+        give(ledger, "r1", value=value)
+    assert "--correct" in caught.value.remedy
+    assert rows(ledger) == []
+    assert give(ledger, "r1", True, value)["correct"] is True
+
+
+@pytest.mark.parametrize(
+    ("value", "right"), [("up", True), ({"label": "up"}, True), ("down", False), (["up"], False)]
+)
+def test_of_an_output_with_probabilities_the_label_counts(
+    file: Path, value: Any, right: bool
+) -> None:
+    ledger = Ledger(f"sqlite:///{file}", texts="all")
+    run(ledger, output={"label": "up", "probabilities": {"up": 0.9, "down": 0.1}})
+    assert give(ledger, "r1", value=value)["correct"] is right
+    ledger.close()
 
 
 def test_a_draft_can_be_judged(ledger: Ledger) -> None:
@@ -72,7 +94,7 @@ def test_a_draft_can_be_judged(ledger: Ledger) -> None:
 
 def test_a_run_that_turns_out_sensitive_loses_the_value(ledger: Ledger) -> None:
     run(ledger)
-    give(ledger, "r1", value={"label": "down"})
+    give(ledger, "r1", False, value={"label": "down"})
     ledger.profiled("r1", profile(sensitivity="personal"), decision())
     assert rows(ledger)[0]["value"] is None
 
