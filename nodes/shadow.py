@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -123,15 +123,23 @@ def drawn(run_id: str, share: float) -> bool:
     return int.from_bytes(digest[:8], "big") / 2**64 < share
 
 
+def layers(task: Task) -> Iterator[Any]:
+    """The task, and what its calibrations wrap; the task itself comes last."""
+    layer: Any = task
+    while layer is not None:
+        yield layer
+        layer = getattr(layer, "inner", None)
+
+
 def comparable(task: Task) -> bool:
     """Whether two outputs of the task are equal or not: labels and fields; no free text."""
-    return isinstance(_inner(task), LabelTask | Extract)
+    return isinstance([*layers(task)][-1], LabelTask | Extract)
 
 
 def agree(ours: Any, theirs: Any, task: Task) -> bool:
     """Whether two outputs say the same: the label, or every field (absent is as null; case and
     white space aside)."""
-    if isinstance(_inner(task), LabelTask):
+    if isinstance([*layers(task)][-1], LabelTask):
         return bool(ours["label"] == theirs["label"])
     return bool(_present(ours) == _present(theirs))
 
@@ -141,11 +149,6 @@ def output_sum(run_id: str, output: Any) -> str:
     told = output.get("label", output) if isinstance(output, dict) else output
     text = json.dumps([run_id, told], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _inner(task: Task) -> Any:
-    """The task itself, where a calibration wraps it."""
-    return getattr(task, "inner", task)
 
 
 def _present(value: Any) -> Any:

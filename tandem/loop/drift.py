@@ -44,6 +44,7 @@ REMEDIES: Final[dict[Status, str]] = {
     '--write`); until then set escalation = "always" in [tasks.{task}].',
     "too few rows": "Check again when {missing} more answers came; or name an earlier --since.",
     "no promise": "",
+    "not followed": "",
 }
 
 
@@ -184,6 +185,8 @@ class _Judge:
             return "no promise", [f'escalation = "{found.escalation}": nothing is promised']
         if found.promise is None and found.promised:
             return "broken", ["the promise is not in force any more: Tandem has fallen back"]
+        if not found.followed:
+            return "not followed", ["it promises of single fields; the ledger holds none of these"]
         if found.promise is None:
             return "no promise", [f"nothing was certified for {_percent(found.target)}"]
         return self._of_promise()

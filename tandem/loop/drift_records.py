@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from tandem.ledger.shadow import ShadowReport
 
-Status = Literal["holds", "in doubt", "broken", "too few rows", "no promise"]
+Status = Literal["holds", "in doubt", "broken", "too few rows", "no promise", "not followed"]
 
 
 class ScoreShift(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from tandem.graphs.tasks import calibrations
 from tandem.models.identity import tier_identity
 from tandem.nodes.calibrated import CalibratedLabels
 from tandem.nodes.labels import LabelTask
-from tandem.nodes.scored import ScoredTask
+from tandem.nodes.scored import ScoredTask, source_sum
+from tandem.nodes.shadow import layers
 from tandem.nodes.task import Task
 from tandem.quality.calibration.calibration import LabelCalibration
 from tandem.quality.calibration.signal_calibration import SignalCalibration
@@ -41,6 +43,7 @@ class InForce:
     promised: whether there would be one, did everything still fit.
     notes: what does not fit any more, in words.
     scores: the score distributions of its card; see tandem/loop/sketch.py.
+    followed: False where only its fingerprint can be looked at.
     llm_right: the least share of right answers that the LLM may have (lower end of its 95 %
         interval on the test rows); None: it was not measured, or is another LLM now.
     """
@@ -55,6 +58,7 @@ class InForce:
     escalation: Escalation = "guarantee"
     scores: Mapping[str, Any] = field(default_factory=dict)
     llm_right: float | None = None
+    followed: bool = True
 
 
 def in_force(services: Services, tasks: Mapping[str, Task]) -> list[InForce]:
@@ -72,15 +76,19 @@ def _files(folders: Sequence[Path]) -> Iterator[Path]:
 
 def _read(path: Path, services: Services, tasks: Mapping[str, Task]) -> InForce | None:
     try:
-        made = _parsed(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if (told := _of_fields(text)) is not None:
+            return _by_fields(told, services, tasks)
+        made = _parsed(text)
     except (OSError, ValueError) as error:
         name = path.stem.rpartition("-")[0] or path.stem
         return InForce(name, promised=True, notes=(f"{path.name} cannot be used: {error}",))
     task = tasks.get(made.task)
     if isinstance(made, LabelCalibration) and isinstance(task, LabelTask) and task.calibrated:
         return _of_labels(made, task, task.calibrated, services)
-    if isinstance(made, SignalCalibration) and isinstance(task, ScoredTask):
-        return _of_signals(task)
+    for layer in layers(task) if task else ():
+        if isinstance(made, SignalCalibration) and isinstance(layer, ScoredTask):
+            return _of_signals(layer)
     log.info("%s is of a task that is not among these: %s", path.name, made.task)
     return None
 
@@ -90,6 +98,30 @@ def _parsed(text: str) -> LabelCalibration | SignalCalibration:
         return LabelCalibration.from_json(text)
     except ValueError:
         return SignalCalibration.from_json(text)
+
+
+def _of_fields(text: str) -> dict[str, Any] | None:
+    """A calibration by fields; None: it is of another kind. Raises ValueError: it is no JSON."""
+    told = json.loads(text)
+    known = isinstance(told, dict) and {"fields", "task", "identity", "prompt", "card"} <= set(told)
+    return told if known else None
+
+
+def _by_fields(
+    told: Mapping[str, Any], services: Services, tasks: Mapping[str, Task]
+) -> InForce | None:
+    task = tasks.get(str(told["task"]))
+    if task is None:
+        return None
+    notes = []
+    if told["identity"] != tier_identity(services.settings, "slm", task.name):
+        notes.append("the calibration of fields was made with another SLM")
+    if told["prompt"] != source_sum([*layers(task)][-1]):
+        notes.append("the calibration of fields was made with another prompt")
+    made = told["card"].get("made") if isinstance(told["card"], Mapping) else None
+    return InForce(
+        task.name, made=_moment(made), promised=bool(notes), notes=tuple(notes), followed=False
+    )
 
 
 def _of_labels(

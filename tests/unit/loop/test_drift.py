@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from dataclasses import replace
@@ -12,13 +13,19 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from tandem.graphs.tasks import Tasks
+from tandem.graphs.tasks import Tasks, calibrations
 from tandem.ledger.store import Ledger
 from tandem.ledger.tables import attempts, feedback, runs, shadow
 from tandem.loop.drift import check_drift
 from tandem.loop.drift_records import TaskCheck
 from tandem.loop.in_force import InForce, in_force
+from tandem.models.identity import tier_identity
 from tandem.nodes.calibrated import SCORE
+from tandem.nodes.extract import Extract
+from tandem.nodes.scored import source_sum
+from tandem.quality.calibration.monotone import Monotone
+from tandem.quality.calibration.score import SignalScore
+from tandem.quality.calibration.signal_calibration import SignalCalibration
 from tandem.quality.calibration.threshold import Promise
 from tandem.quality.label_sets import LABEL_SET, label_set
 from tests.unit.nodes.calibrations import calibrate, promise, services
@@ -238,6 +245,47 @@ def test_another_slm_leaves_the_heads_promise(tmp_path: Path) -> None:
     assert "another SLM" in found.notes[0]
     alone = found_in(tmp_path, promise("head", "slm"), slm=slm)
     assert (alone.promise, alone.promised) == (None, True)
+
+
+def scored_extraction(folder: Path, **changes: Any) -> InForce:
+    given = services(folder)
+    made = SignalCalibration(
+        task="extraction",
+        identity=tier_identity(given.settings, "slm", "extraction"),
+        prompt=source_sum(Extract(read=str)),
+        score=SignalScore((), (), (), (), 0.0, Monotone((0.0, 1.0), (0.5, 0.5))),
+        promises=(promise("slm"),),
+        card={"made": "2026-11-20", "scores": {"slm": [[0.0, 0.5]]}},
+    )
+    calibrations(given.settings).save(replace(made, **changes))
+    (found,) = in_force(given, Tasks(given))
+    return found
+
+
+def test_a_task_without_labels_is_in_force_too(tmp_path: Path) -> None:
+    found = scored_extraction(tmp_path)
+    assert found.promise == promise("slm")
+    assert (found.labels, found.scores) == ((), {"slm": [[0.0, 0.5]]})
+    other = scored_extraction(tmp_path, identity="other")
+    assert (other.promise, other.promised) == (None, True)
+    assert "another SLM" in other.notes[0]
+
+
+def test_of_single_fields_only_the_fingerprint_is_followed(tmp_path: Path, ledger: Ledger) -> None:
+    given = services(tmp_path)
+    folder = tmp_path / ".tandem/calibration"
+    folder.mkdir(parents=True)
+    told = {
+        "task": "extraction",
+        "fields": {},
+        "card": {},
+        "identity": tier_identity(given.settings, "slm", "extraction"),
+        "prompt": source_sum(Extract(read=str)),
+    }
+    for identity, status in ((told["identity"], "not followed"), ("other", "broken")):
+        (folder / "extraction-fields-1.json").write_text(json.dumps({**told, "identity": identity}))
+        (found,) = in_force(given, Tasks(services(tmp_path)))
+        assert check(ledger, found)["status"] == status
 
 
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:
