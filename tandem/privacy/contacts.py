@@ -86,6 +86,7 @@ _CONTACT: Final = (
             r"(?P<it>[A-Z][a-z][\w'\-]*(?: [A-Z][\w'\-]+){1,2})",
             case=True,
         ),
+        needs=("my name is", "i am called", "this is", "regards,", "sincerely,"),
     ),
 )
 

@@ -116,5 +116,6 @@ DETECTORS: Final = (
             + IS
             + r"(?P<it>(?=(?:[A-Z]{0,12}\d){3})[A-Z\d]{6,18})(?!\w)"
         ),
+        needs=A_DIGIT,
     ),
 )

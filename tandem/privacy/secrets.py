@@ -177,5 +177,6 @@ DETECTORS: Final = (
             _I,
         ),
         valid=_is_random,
+        needs=("key", "token", "secret", "code"),
     ),
 )
