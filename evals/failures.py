@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from typing_extensions import TypedDict
 from tandem.evals.evaluators.labels import label_of
 from tandem.evals.result import Result, quality_of, served
 from tandem.evals.runner import FIRST_TRY
+from tandem.privacy.checked import Scan
+from tandem.privacy.detectors import scan
 from tandem.privacy.masking import mask
 
 SHOWN: Final = 240
@@ -26,6 +29,8 @@ _SCORES: Final = "probabilities"
 UNSERVED: Final = "(not served)"
 MASKED: Final = "(masked)"
 OTHER: Final = "(no such label)"
+
+Mask = Callable[[str], str]
 
 
 class Failure(TypedDict):
@@ -58,13 +63,16 @@ def worst(
     primary: Mapping[str, str],
     policy: str,
     most: int = 12,
+    *,
+    scan: Scan = scan,
 ) -> list[Failure]:
     """The rows of `policy` of lowest quality: served wrong ones first (nobody was warned of them),
     then the dearest; of several suites in turn, so that none hides the others.
 
-    `results` are of all policies: a row that one of them found sensitive is so in each.
+    `results` are of all policies: a row that one of them found sensitive is so in each. What `scan`
+    finds in a shown text is masked.
     """
-    hidden = sensitive(results)
+    hidden, masked = sensitive(results), partial(mask, scan=scan)
     wrong = [one for one in results if one["policy"] == policy and quality_of(one, primary) < 1]
     wrong.sort(key=lambda one: (not served(one), quality_of(one, primary), -one["cost"]))
     by_suite: dict[str, list[Result]] = {}
@@ -72,7 +80,7 @@ def worst(
         by_suite.setdefault(one["suite"], []).append(one)
     chosen = [one for turn in zip_longest(*by_suite.values()) for one in turn if one][:most]
     chosen.sort(key=lambda one: (not served(one), quality_of(one, primary)))
-    return [_failure(one, quality_of(one, primary), _row(one) in hidden) for one in chosen]
+    return [_failure(one, quality_of(one, primary), _row(one) in hidden, masked) for one in chosen]
 
 
 def sensitive(results: Sequence[Result]) -> set[tuple[str, str]]:
@@ -112,7 +120,7 @@ def _given(result: Result, known: Collection[str]) -> str:
     return label if isinstance(label, str) and label in known else OTHER
 
 
-def _failure(result: Result, quality: float, hidden: bool) -> Failure:
+def _failure(result: Result, quality: float, hidden: bool, mask: Mask) -> Failure:
     return {
         "suite": result["suite"],
         "id": result["id"],
@@ -120,26 +128,28 @@ def _failure(result: Result, quality: float, hidden: bool) -> Failure:
         "status": result["status"],
         "tier": result["tier"] or "-",
         "quality": quality,
-        "expected": WITHHELD if hidden else _shown(result["expected"]),
-        "got": WITHHELD if hidden else _got(result),
-        "reasons": _reasons(result, hidden),
+        "expected": WITHHELD if hidden else _shown(result["expected"], mask),
+        "got": WITHHELD if hidden else _got(result, mask),
+        "reasons": _reasons(result, hidden, mask),
     }
 
 
-def _got(result: Result) -> str:
+def _got(result: Result, mask: Mask) -> str:
     output = result["output"] if served(result) else result["draft"]
-    return UNSERVED if output is None else _shown(output)
+    return UNSERVED if output is None else _shown(output, mask)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, mask: Mask) -> str:
     if isinstance(value, Mapping):
-        told = "; ".join(_field(each, name) for name, each in value.items() if name != _SCORES)
+        told = "; ".join(
+            _field(each, mask, name) for name, each in value.items() if name != _SCORES
+        )
     else:
-        told = _field(value)
+        told = _field(value, mask)
     return told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"
 
 
-def _field(value: Any, name: str = "") -> str:
+def _field(value: Any, mask: Mask, name: str = "") -> str:
     """Masked whole (a cut may take from a detector what it knows a text by), with its name, then
     shortened in the middle: at the end stands the answer."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -152,7 +162,7 @@ def _field(value: Any, name: str = "") -> str:
     return f"{masked[:half].rstrip()} … {masked[-half:].lstrip()}"
 
 
-def _reasons(result: Result, hidden: bool) -> list[str]:
+def _reasons(result: Result, hidden: bool, mask: Mask) -> list[str]:
     """Gates and errors; what the evaluators missed, by their names (their words may quote). Of a
     sensitive row's gates the names alone, since their details may quote too."""
     reasons = [f"error {result['error']['code']}"] if result["error"] else []

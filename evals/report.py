@@ -23,6 +23,8 @@ from tandem.evals.markdown import (
 from tandem.evals.result import Result, answered_by
 from tandem.evals.suite import Suite
 from tandem.evals.summary import ALL, Group, Summary
+from tandem.privacy.checked import Scan
+from tandem.privacy.detectors import scan
 
 REPORTS: Final = "reports"
 """The folder of reports beside a run's results."""
@@ -49,11 +51,13 @@ class Report:
     summary: the run's figures.
     results: the rows that they were made of.
     suites: by name.
+    scan: finds what is sensitive in the texts that are shown; it is masked.
     """
 
     summary: Summary
     results: Sequence[Result]
     suites: Mapping[str, Suite]
+    scan: Scan = scan
 
     @property
     def name(self) -> str:
@@ -65,7 +69,7 @@ class Report:
         """The worst rows of `tandem`, or of the first policy."""
         policy = self._first()
         primary = {name: suite.primary for name, suite in self.suites.items()}
-        return worst(self.results, primary, policy)
+        return worst(self.results, primary, policy, scan=self.scan)
 
     @property
     def confusions(self) -> list[Confusion]:

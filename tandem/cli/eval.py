@@ -127,13 +127,14 @@ def _report(
     """Show the run, and what is joined to it; the report of both."""
     from tandem.evals.joined import join
     from tandem.evals.report import Report
+    from tandem.privacy.detectors import Detector
 
-    suites = evaluator.loaded.suites
+    suites, detector = evaluator.loaded.suites, Detector.from_settings(settings.privacy)
     if joined or evaluation is None:
         both = join(suite, evaluation, joined, suites, settings.currency)
-        made = Report(both.summary, both.results, both.suites)
+        made = Report(both.summary, both.results, both.suites, detector)
     else:
-        made = Report(evaluation.summary, evaluation.results, suites)
+        made = Report(evaluation.summary, evaluation.results, suites, detector)
     show(made.summary, console)
     told = evaluator.loaded.notices
     for notice in made.summary["notices"]:

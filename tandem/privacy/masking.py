@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tandem.privacy.checked import Scan, Unchecked, checked
-from tandem.privacy.detectors import Finding, scan
+from tandem.privacy.detectors import Finding
 from tandem.privacy.egress import STATEMENTS
 from tandem.privacy.readings import disguised
 
@@ -17,7 +17,7 @@ HIDDEN: Final = "[HIDDEN]"
 _SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)|\n")
 
 
-def mask(text: str, scan: Scan = scan) -> str:
+def mask(text: str, scan: Scan) -> str:
     """`text` with every finding of `scan` replaced by its type in brackets.
 
     Fails closed: a text that is too long to check, or on which a detector fails, is hidden whole.
