@@ -3,12 +3,15 @@ gave them, behind the guard as the real ones are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tandem.errors import EgressBlocked
 from tandem.ledger.store import Ledger
+from tandem.models.client import RawReply
+from tandem.models.guarded import GuardedClient
 from tandem.models.tier import CallContext, Completion, Prompt, Tier
 from tandem.records import Document, TierName, Usage
 from tandem.routing.head_reader import HeadReader
@@ -21,14 +24,38 @@ Reply = str | Completion | Exception
 
 @dataclass
 class GuardedCall(FakeTierCall):
-    """A FakeTierCall that shows each prompt to the guard first where its tier is public."""
+    """A FakeTierCall behind the door that the real tiers have; `prompts` holds what came through.
 
-    release: Any = None
+    Parameters
+    ----------
+    guard: None: the tier is private.
+    """
+
+    guard: Any = None
+    context: CallContext | None = None
 
     def complete(self, prompt: Prompt) -> Completion:
-        if self.release is not None:
-            self.release("\n".join(message["content"] for message in prompt.messages))
-        return super().complete(prompt)
+        if self.guard is None or self.context is None:
+            return super().complete(prompt)
+        if self.context.private_only:
+            raise EgressBlocked(f"Nothing was sent to {self.name}: this run is private only.", "")
+        context = self.context
+        client: Any = _FakeClient(super().complete)
+        door = GuardedClient(client, self.guard, private=False, outlet=f"{self.name}:fake")
+        raw = door.stream(prompt, context.profile, context.deadline, vault=context.vault)
+        self.done[-1] = replace(self.done[-1], text=raw.text, tokens=raw.tokens)
+        return self.done[-1]
+
+
+@dataclass(frozen=True)
+class _FakeClient:
+    """A Client that answers with Completions."""
+
+    answer: Callable[[Prompt], Completion]
+
+    def stream(self, prompt: Prompt, *_: Any) -> RawReply:
+        done = self.answer(prompt)
+        return RawReply(done.text, done.model, done.finish, done.usage, done.tokens)
 
 
 @dataclass
@@ -46,14 +73,12 @@ class FakeTier:
         self._replies = iter(self.replies)
 
     def bind(self, context: CallContext) -> GuardedCall:
-        def release(text: str) -> str:
-            return str(self.guard.release(text, context.profile, f"{self.name}:fake"))
-
         call = GuardedCall(
             replies=self._replies,
             name=self.name,
             purpose=context.purpose,
-            release=None if self.private else release,
+            guard=None if self.private else self.guard,
+            context=context,
         )
         call.on_token = context.on_token
         self.bound.append(call)

@@ -15,7 +15,7 @@ import pytest
 from tandem.errors import BudgetSpent, DeadlineExceeded, EgressBlocked, PolicyRefused
 from tandem.graphs.hybrid import build
 from tandem.graphs.subtasks import Subtasks
-from tandem.models.tier import CallContext, Token
+from tandem.models.tier import CallContext, Prompt, Token
 from tandem.nodes.draft import Draft
 from tandem.nodes.record import outcome
 from tandem.nodes.state import Context
@@ -34,6 +34,7 @@ UNSURE = completion("positive", tokens=(Token("positive", math.log(0.6), _READ),
 WRONG = completion("sideways")
 SECRET = {**SENTIMENT, "sensitivity": "secret"}
 SOON = {**SENTIMENT, "deadline_ms": 2000}
+HELLO: Any = [{"role": "user", "content": "Hello."}]
 BLOCKED = EgressBlocked("Nothing was sent.", "Use a private model.")
 
 
@@ -370,3 +371,23 @@ def test_what_a_private_run_delegates_is_private_too(tmp_path: Path) -> None:
     assert all(each.private_only for each in services.contexts)
     assert answer["profile"] is not None
     assert answer["profile"]["latency"] == "async"
+
+
+def test_a_public_tier_of_these_tests_refuses_a_private_call_as_the_real_one_does(
+    tmp_path: Path,
+) -> None:
+    services = FakeServices(tmp_path, llm=[SURE])
+    context = CallContext(profile(), deadline=time.time() + 60, private_only=True)
+    with pytest.raises(EgressBlocked):
+        services.tier("llm").bind(context).complete(Prompt(HELLO, max_tokens=5))
+    assert services.fakes["llm"].prompts == []
+
+
+def test_what_is_redacted_for_the_llm_comes_back_in_the_answer(tmp_path: Path) -> None:
+    privacy = {"leave": {"EMAIL": "redact"}}
+    reply = "Dear all, write to <EMAIL_1>."
+    services = FakeServices(tmp_path, slm=["Dear [name],"], llm=[reply], privacy=privacy)
+    answer = ask(services, {"text": "Write: mail to ann@example.com.", "task": "draft"})
+    (prompt,) = services.fakes["llm"].prompts
+    assert "ann@example.com" not in str(prompt.messages)
+    assert "ann@example.com" in str(answer["output"])
