@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,19 @@ from tests.unit.cli.shell import Run
 CARD = "4111 1111 1111 1111"
 
 
-def test_a_traceback_is_masked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+OWN = """
+[[privacy.terms]]
+type = "PROJECT"
+sensitivity = "secret"
+words = ["Blue Heron"]
+"""
+
+
+def test_a_traceback_is_masked(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise KeyError(f"card {CARD}")
+        raise KeyError(f"card {CARD} of Blue Heron")
+
+    (tmp_path / "tandem.toml").write_text(OWN)  # the folder that the command runs in
 
     monkeypatch.setattr("tandem.app.Tandem.run", fail)
     root = logging.getLogger()
@@ -24,3 +35,4 @@ def test_a_traceback_is_masked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     root.setLevel(level)
     assert "Traceback" in told.err
     assert CARD not in told.err
+    assert "of [PROJECT]" in told.err
