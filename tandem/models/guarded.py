@@ -116,9 +116,11 @@ class GuardedClient:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """All strings in a JSON-like value, keys included."""
+    """All strings and numbers in a JSON-like value, keys included: a number may be a card's."""
     if isinstance(value, str):
         yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield str(key)

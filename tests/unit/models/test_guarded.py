@@ -38,6 +38,20 @@ def test_the_guard_sees_choices_and_tools(house: House, good: Loopback) -> None:
     assert "adds numbers" in seen
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"enum": [4111111111111111]},
+        {"default": 4111111111111111.0},
+        {"properties": {4111111111111111: {}}},
+    ],
+)
+def test_the_guard_sees_numbers_of_a_schema(schema: Any, house: House, good: Loopback) -> None:
+    tier = house.bind({"a": {"url": good.url, "private": False}})
+    tier.complete(prompt(schema=schema))
+    assert any("4111111111111111" in text.split("\n") for _, text in house.guard.seen)
+
+
 def test_private_models_are_not_asked_about(house: House, good: Loopback) -> None:
     house.bind({"a": {"url": good.url, "private": True}}).complete(prompt())
     assert house.guard.seen == []
