@@ -28,6 +28,7 @@ REDACTED: Final = "redacted:"
 UNRESTORED: Final = "unrestored:"
 """What the signals of an attempt begin with that tell how many entities of a type were."""
 _LONGEST: Final = 64
+_FENCE: Final = "```json"
 _LITERAL: Final = "LITERAL"
 _NUMBERS: Final = frozenset({"PAYMENT_CARD", "IBAN", "PHONE", "US_SSN"})
 """Types whose separators say nothing: 4111-1111 and 4111 1111 are one entity."""
@@ -112,7 +113,7 @@ class StreamRestorer:
     Parameters
     ----------
     tell: gets the restored text as it comes.
-    in_json: see `Vault.restore`; None: told by the first character that is no white space.
+    in_json: see `Vault.restore`; None: told by how it begins.
     """
 
     def __init__(
@@ -123,9 +124,11 @@ class StreamRestorer:
 
     def feed(self, text: str) -> None:
         """Take the next piece."""
-        if self._in_json is None and text.strip():
-            self._in_json = looks_like_json(text)
         self._held += text
+        if self._in_json is None:
+            self._in_json = _told_json(self._held)
+            if self._in_json is None:
+                return
         begun = _BEGUN.search(self._held[-_LONGEST:])
         keep = len(begun[0]) if begun else 0
         ready, self._held = self._held[: len(self._held) - keep], self._held[-keep:] if keep else ""
@@ -173,7 +176,14 @@ def without_placeholders(text: str) -> str:
 
 def looks_like_json(text: str) -> bool:
     """Whether a text that begins like this is JSON, perhaps fenced."""
-    return text.lstrip().startswith(("{", "[", "```json"))
+    return text.lstrip().startswith(("{", "[", _FENCE))
+
+
+def _told_json(begun: str) -> bool | None:
+    """`looks_like_json` of a text that begins like this; None: it is not told yet."""
+    if looks_like_json(begun):
+        return True
+    return None if _FENCE.startswith(begun.strip()) else False
 
 
 def notes(redacted: Mapping[str, int], lost: Mapping[str, int]) -> dict[str, float]:

@@ -24,6 +24,7 @@ from tests.loopback import answer, serve, status
 from tests.unit.ledger.rows import profile
 
 MAIL, OTHER, CARD = "alice@example.com", "bob@example.org", "4111 1111 1111 1111"
+QUOTED = 'a"b\\c'
 REDACT: Mapping[str, Leave] = {"EMAIL": "redact", "PAYMENT_CARD": "redact"}
 PUBLIC: Any = ("none", "internal")
 
@@ -87,6 +88,25 @@ def test_a_stream_shows_no_half_placeholder(data: st.DataObject) -> None:
         assert not any("EMAIL" in piece or "PHONE" in piece for piece in told)
     restorer.end()
     assert "".join(told) == vault.restore(whole)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_a_stream_of_fenced_json_stays_json_however_it_is_cut(size: int) -> None:
+    vault, told = Vault(), list[str]()
+    whole = f'```json\n{{"p": "{vault.placeholder("PASSWORD", QUOTED)}"}}'
+    restorer = StreamRestorer(vault, told.append)
+    for start in range(0, len(whole), size):
+        restorer.feed(whole[start : start + size])
+    restorer.end()
+    assert json.loads("".join(told).removeprefix("```json")) == {"p": QUOTED}
+
+
+def test_a_short_answer_that_looks_like_a_fence_is_told_in_the_end() -> None:
+    told = list[str]()
+    restorer = StreamRestorer(Vault(), told.append)
+    restorer.feed("``")
+    restorer.end()
+    assert told == ["``"]
 
 
 @pytest.mark.parametrize(
