@@ -20,9 +20,11 @@ from tandem.nodes.extract import Extract
 from tandem.nodes.labels import LabelTask
 from tandem.nodes.reason import Reason
 from tandem.nodes.scored import scored
+from tandem.nodes.scored_fields import ScoredFieldsTask
 from tandem.nodes.sentiment import Sentiment
 from tandem.nodes.support_reply import SupportReply
 from tandem.nodes.task import Task
+from tandem.quality.calibration.field_calibration import find_fields
 from tandem.quality.calibration.store import SHIPPED, Calibrations
 from tandem.records import TierName
 from tandem.routing.policy_check import named_tasks
@@ -116,13 +118,18 @@ def _shipped(services: Services) -> dict[str, Task]:
 
 
 def _scored(services: Services, task: Task) -> Task:
-    """`task`, or `task` under its calibration where it has one over signals."""
+    """`task`, or `task` under its calibrations where it has any over signals."""
     settings = services.settings
-    made = None if isinstance(task, LabelTask) else calibrations(settings).find_signals(task.name)
-    if made is None:
+    if isinstance(task, LabelTask):
         return task
-    identity = tier_identity(settings, "slm", task.name)
-    return scored(task, made, _rules(settings, task.name), identity)
+    store = calibrations(settings)
+    made = store.find_signals(task.name)
+    fields = find_fields(store.folders, task.name) if isinstance(task, Extract) else {}
+    if made is None and not fields:
+        return task
+    rules, identity = _rules(settings, task.name), tier_identity(settings, "slm", task.name)
+    whole = scored(task, made, rules, identity) if made else task
+    return ScoredFieldsTask(whole, task, fields, rules, identity) if fields else whole
 
 
 def calibrations(settings: Settings) -> Calibrations:

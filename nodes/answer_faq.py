@@ -59,7 +59,7 @@ class AnswerFaq:
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
         """One call over the passages; none where there are no passages."""
-        signals = {"cosine": prepared["cosine"]}
+        signals = {"cosine": prepared["cosine"], "abstained": float(not prepared["found"])}
         if not prepared["found"]:
             return rule_attempt(dict(NOT_FOUND), signals=signals)
         ask = f"Question: {prepared['question']}"
@@ -68,7 +68,7 @@ class AnswerFaq:
         answer = plain_answer(completion.text, prepared["passages"])
         output = self._output(answer, prepared)
         signals |= token_signals(completion.tokens)
-        signals["support"] = _support(output, prepared)
+        signals |= _passage_signals(output, prepared)
         return tier.attempt(output, signals=signals)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
@@ -112,7 +112,17 @@ class AnswerFaq:
         return {"answer": answer, "citations": cited, "found": True}
 
 
-def _support(output: dict[str, Any], prepared: Prepared) -> float:
-    """Share of the answer's words in the cited passages; 0 where nothing is cited."""
+def _passage_signals(output: dict[str, Any], prepared: Prepared) -> dict[str, float]:
+    """How the answer and the question sit in the passages that the answer cites.
+
+    `support` and `question_covered`: share of the answer's and of the question's content words in
+    them, 0 where nothing is cited; `cited_rank`: the place of the first of them in the ranking.
+    """
     texts, _ = cited_texts(output["citations"], prepared["passages"])
-    return coverage(output["answer"], texts) if texts else 0.0
+    cited = {citation["id"] for citation in output["citations"]}
+    ranks = [at for at, one in enumerate(prepared["passages"]) if one["id"] in cited]
+    return {
+        "support": coverage(output["answer"], texts) if texts else 0.0,
+        "question_covered": coverage(prepared["question"], texts) if texts else 0.0,
+        "cited_rank": float(min(ranks, default=len(prepared["passages"]))),
+    }

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tandem.evals.evaluators.base import Feedback, Outputs, feedback, unserved
-from tandem.quality.dates import is_only_date, parse_date
-from tandem.quality.values import compact, decimal_mark, parse_number
+from tandem.quality.same_value import judged, value_of
 
 
 @dataclass(frozen=True)
@@ -65,32 +63,9 @@ class FieldScores:
         results = [feedback(f"field:{name}", right) for name, right in verdicts.items()]
         for name in self.words:
             if name in verdicts:
-                score = word_f1(_got(output, name), reference_outputs["expected"][name])
+                score = word_f1(value_of(output, name), reference_outputs["expected"][name])
                 results.append(feedback(f"f1:{name}", score))
         return {"results": results}
-
-
-def judged(output: Any, expected: Mapping[str, Any]) -> dict[str, bool]:
-    """For each field that has an expected value, whether `output` has it."""
-    return {
-        name: same_value(_got(output, name), wanted)
-        for name, wanted in expected.items()
-        if wanted not in (None, "")
-    }
-
-
-def same_value(got: Any, wanted: Any) -> bool:
-    """Whether two values mean the same: as numbers, as dates (day first), else letter by letter
-    without case, white space and punctuation."""
-    if got is None or isinstance(got, (dict, list)):
-        return bool(got == wanted)
-    numbers = _number(got), _number(wanted)
-    if None not in numbers:
-        return bool(numbers[0] == numbers[1])
-    got, wanted = str(got), str(wanted)
-    if is_only_date(wanted):
-        return parse_date(got) == parse_date(wanted)
-    return compact(got).text == compact(wanted).text
 
 
 def word_f1(got: Any, wanted: Any) -> float:
@@ -104,17 +79,3 @@ def word_f1(got: Any, wanted: Any) -> float:
 
 def _words(value: Any) -> list[str]:
     return re.findall(r"\w+", "" if value is None else str(value).casefold())
-
-
-def _got(output: Any, name: str) -> Any:
-    return output.get(name) if isinstance(output, Mapping) else None
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool):
-        return None
-    text = str(value)
-    # A number of an invoice ("0042") is a name: its zeros count.
-    if re.match(r"0\d", text.strip()):
-        return None
-    return parse_number(text, decimal_mark(text))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from tandem.evals.evaluators.base import Feedback, Outputs, answer_text, feedback, unserved
+from tandem.quality.faq_right import LEAST_FROM_GOLD, cites
 from tandem.quality.support import coverage
 
 
@@ -20,7 +20,7 @@ class AnswerRight:
     """1 where a question with an answer got it (gold page cited, and at least `least` of the
     answer's content words from the gold passage), and one without was not answered."""
 
-    least: float = 0.5
+    least: float = LEAST_FROM_GOLD
     key: str = "answer_right"
 
     def __call__(self, outputs: Outputs, reference_outputs: Outputs, inputs: Outputs) -> Feedback:
@@ -32,7 +32,7 @@ class AnswerRight:
             return feedback(self.key, not _found(output), "answered" if _found(output) else "")
         if not _found(output):
             return feedback(self.key, 0.0, "said that there is no answer")
-        if not _cites(output, expected["source"]):
+        if not cites(output, expected["source"]):
             return feedback(self.key, 0.0, "other pages cited")
         share = _from_gold(output, expected, inputs)
         return feedback(self.key, share >= self.least, f"{share:.0%} from the gold passage")
@@ -49,7 +49,7 @@ class PageCited:
         output, source = outputs["output"], reference_outputs["expected"]["source"]
         if not source:
             return feedback(self.key, None)
-        return feedback(self.key, _found(output) and _cites(output, source))
+        return feedback(self.key, _found(output) and cites(output, source))
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,6 @@ def _found(output: Any) -> bool:
     if isinstance(output, Mapping) and "found" in output:
         return bool(output["found"])
     return bool(answer_text(output).strip())
-
-
-def _cites(output: Any, source: str) -> bool:
-    cited = output.get("citations", []) if isinstance(output, Mapping) else []
-    wanted = PurePosixPath(source).name
-    return any(PurePosixPath(str(one.get("source", ""))).name == wanted for one in cited)
 
 
 def _from_gold(output: Any, expected: Mapping[str, Any], inputs: Outputs) -> float:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tandem.nodes.labels import LabelTask
     from tandem.nodes.task import Task
     from tandem.quality.calibration.calibration import LabelCalibration
+    from tandem.quality.calibration.field_calibration import FieldCalibration
     from tandem.quality.calibration.signal_calibration import SignalCalibration
     from tandem.services import Services
 
@@ -58,6 +59,7 @@ def command(
     Answers are kept: the same command goes on where a stopped one was.
     """
     from tandem.loop.calibrate import Options
+    from tandem.nodes.extract import Extract
     from tandem.nodes.labels import LabelTask
 
     settings: Settings = ctx.obj
@@ -80,6 +82,8 @@ def command(
             outcome = _calibrated(services, chosen, data, names, options)
             _tell(outcome, options, picture)
             _save(settings, outcome.calibration, write=write)
+        elif isinstance(chosen, Extract):
+            _save_fields(settings, _by_field(services, chosen, data, options), write=write)
         else:
             made = _by_signals(services, chosen, data, options, picture)
             _save(settings, made, write=write)
@@ -107,6 +111,7 @@ def _task(name: str, services: Services) -> Task:
     from tandem.graphs.tasks import Tasks
     from tandem.nodes.labels import LabelTask
     from tandem.nodes.scored import ScoredTask
+    from tandem.nodes.scored_fields import ScoredFieldsTask
     from tandem.records import SLM_TASKS
 
     if name not in SLM_TASKS:
@@ -114,6 +119,8 @@ def _task(name: str, services: Services) -> Task:
     task = Tasks(services)[name]
     if isinstance(task, LabelTask):
         return replace(task, calibrated=None)
+    if isinstance(task, ScoredFieldsTask):
+        return task.plain
     return task.inner if isinstance(task, ScoredTask) else task
 
 
@@ -143,6 +150,17 @@ def _by_signals(
     return outcome.calibration
 
 
+def _by_field(services: Services, task: Task, data: Path, options: Options) -> FieldCalibration:
+    from tandem.loop.calibrate_fields import FieldCalibrator, told
+    from tandem.loop.calibrate_signals import read_known
+
+    rows = read_known(data, task.name)
+    outcome = FieldCalibrator(services, task, options, _progress()).run(rows)
+    for line in told(outcome, options.target):
+        typer.echo(line)
+    return outcome.calibration
+
+
 def _tell(outcome: Outcome, options: Options, picture: Path | None) -> None:
     from tandem.loop.pictures import to_png
     from tandem.loop.telling import curves_of, lines
@@ -163,6 +181,16 @@ def _save(
         typer.echo("Nothing was written (--dry-run); --write puts it in force.")
         return
     path = calibrations(settings).save(calibration)
+    typer.echo(f"Written: {path}. It is in force for runs that start now.")
+
+
+def _save_fields(settings: Settings, calibration: FieldCalibration, *, write: bool) -> None:
+    from tandem.quality.calibration.field_calibration import save_fields
+
+    if not write:
+        typer.echo("Nothing was written (--dry-run); --write puts it in force.")
+        return
+    path = save_fields(settings.path(settings.calibration.dir), calibration)
     typer.echo(f"Written: {path}. It is in force for runs that start now.")
 
 

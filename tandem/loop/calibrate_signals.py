@@ -23,13 +23,14 @@ from tandem.models.identity import tier_identity
 from tandem.models.tier import CallContext
 from tandem.nodes.run_task import attempted
 from tandem.nodes.scored import source_sum
-from tandem.nodes.task import Task
+from tandem.nodes.task import Prepared, Task
 from tandem.quality.calibration import curves
 from tandem.quality.calibration.examples import same_key
-from tandem.quality.calibration.score import fit_signal_score
 from tandem.quality.calibration.signal_calibration import SignalCalibration
+from tandem.quality.calibration.small_score import fit_small_score
 from tandem.quality.calibration.threshold import Promise, Stage, accepted_at, certify, grid
-from tandem.records import Request
+from tandem.quality.faq_right import faq_right
+from tandem.records import Attempt, GateFailure, Request
 from tandem.services import Services
 from tandem.stats import Interval, wilson
 
@@ -102,6 +103,47 @@ def agrees(output: Any, expected: Any) -> bool:
     return bool(output == expected)
 
 
+def is_right(task: str, output: Any, row: KnownRow) -> bool:
+    """Whether an output is right as the task's evaluation counts it.
+
+    For `faq`, `expected` is the page that answers (empty: none does), alone or as `source` of an
+    object whose `passage` is the text that the answer should come from; else see `agrees`.
+    """
+    expected = {"source": row.expected} if isinstance(row.expected, str) else row.expected
+    if task == "faq" and isinstance(expected, Mapping) and "source" in expected:
+        passage, question = expected.get("passage", ""), row.request["text"]
+        return faq_right(output, expected["source"], passage, question)
+    return agrees(output, row.expected)
+
+
+class Tried(NamedTuple):
+    """What the SLM made of a request, and what the hard gates say of it."""
+
+    prepared: Prepared
+    attempt: Attempt
+    failed: list[GateFailure]
+
+
+def tried(services: Services, task: Task, request: Request) -> Tried:
+    """The SLM's attempt at `request`. One that must not leave is an attempt with an error.
+
+    Raises
+    ------
+    ModelError: the SLM gave no answer.
+    """
+    profile = profile_of(services, task.name, request)
+    prepared = task.prepare(request, profile)
+    deadline = time.time() + services.settings.limits.deadline_s
+    context = CallContext(profile=profile, deadline=deadline, task=task.name)
+    call = services.tier("slm", task.name).bind(context)
+    attempt = attempted(call, lambda: task.attempt(prepared, call))
+    if (error := attempt["error"]) is not None:
+        if error["code"] != EgressBlocked.code:
+            raise from_info(error)
+        return Tried(prepared, attempt, [])
+    return Tried(prepared, attempt, task.check(prepared, attempt))
+
+
 @dataclass(frozen=True)
 class SignalCalibrator:
     """Calibrates one task without labels. See Calibrator."""
@@ -123,12 +165,13 @@ class SignalCalibrator:
         refuse_too_few(len(parts.calibrate), self.options)
         signals, passed, right = self._measured(rows)
         fit = parts.fit[passed[parts.fit]]
-        try:
-            fitted = fit_signal_score([signals[row] for row in fit], right[fit])
-        except ValueError as error:
+        fitted = fit_small_score([signals[row] for row in fit], right[fit])
+        if not fitted.score.names:
             raise InvalidRequest(
-                f"No score can be fitted: {error} among {len(fit)} rows.", "Give more rows."
-            ) from error
+                "No score can be fitted: nothing tells right attempts from wrong ones among "
+                f"{len(fit)} rows.",
+                "Give more rows.",
+            )
         scores = np.array([fitted.score(each) for each in signals])
         scores[fit] = fitted.scores
         scores[~passed] = REJECTED
@@ -160,17 +203,10 @@ class SignalCalibrator:
         signals: list[dict[str, float]] = []
         passed, right = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
         for at, row in enumerate(rows):
-            profile = profile_of(self.services, self.task.name, row.request)
-            prepared = self.task.prepare(row.request, profile)
-            deadline = time.time() + self.services.settings.limits.deadline_s
-            context = CallContext(profile=profile, deadline=deadline, task=self.task.name)
-            call = self.services.tier("slm", self.task.name).bind(context)
-            attempt = attempted(call, lambda p=prepared, c=call: self.task.attempt(p, c))  # type: ignore[misc]
-            if (error := attempt["error"]) is not None and error["code"] != EgressBlocked.code:
-                raise from_info(error)
-            signals.append(attempt["signals"])
-            passed[at] = error is None and not self.task.check(prepared, attempt)
-            right[at] = agrees(attempt["output"], row.expected)
+            answer = tried(self.services, self.task, row.request)
+            signals.append(answer.attempt["signals"])
+            passed[at] = answer.attempt["error"] is None and not answer.failed
+            right[at] = is_right(self.task.name, answer.attempt["output"], row)
             self.progress("SLM", at + 1, len(rows))
         return signals, passed, right
 

@@ -59,7 +59,7 @@ def test_a_picture_that_cannot_be_written_is_told(run: Run, rows: Path, tmp_path
     check(run("calibrate", "sentiment", "--data", rows, *words), ERROR, "cannot be written")
 
 
-def test_a_task_without_labels_goes_by_its_signals(
+def test_extraction_is_calibrated_field_by_field(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = FakeServices(tmp_path, slm=replies())  # type: ignore[arg-type]
@@ -69,5 +69,5 @@ def test_a_task_without_labels_goes_by_its_signals(
     file.write_text("\n".join(map(json.dumps, rows)))
     told = run("calibrate", "extraction", "--data", file, "--write")
     assert (told.code, told.err) == (0, "")
-    assert "Promise: of the answers accepted without the LLM for extraction" in told.out
-    assert (tmp_path / ".tandem/calibration/extraction.json").exists()
+    assert "Promise: of the answers accepted without the LLM for extraction.city" in told.out
+    assert list((tmp_path / ".tandem/calibration").glob("extraction-fields-*.json"))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tandem.errors import SettingsError
 from tandem.evals.evaluators import KNOWN, make, scores_of
-from tandem.evals.evaluators.extraction import same_value, word_f1
+from tandem.evals.evaluators.extraction import word_f1
 from tandem.evals.evaluators.labels import macro_f1
+from tandem.quality.same_value import same_value
 
 EXPECTED: dict[str, Any] = {
     "label_match": "up",

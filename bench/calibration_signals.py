@@ -1,0 +1,297 @@
+"""What the scores of extraction (field by field) and of faq are worth, from answers that are kept.
+
+No model is asked: rows whose answer is not in the evaluation cache are left out and counted. Fill
+it by `tandem --settings FILE eval sroie --data FOLDER --policy slm_only,llm_only --n N`.
+
+    python bench/calibration_signals.py --settings demo/tandem.toml --data FOLDER
+
+Scores are always of rows that their score was not fitted on. Splits are random; each fits a score
+on 40 % of the rows, certifies on 40 % and tells of the rest what the thresholds do there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.common import print_json, table
+from tandem.errors import ModelError, TandemError
+from tandem.evals.cache import AnswerCache
+from tandem.evals.loading import load_cases
+from tandem.evals.services import CACHE_NAME, EvalServices, unguarded
+from tandem.graphs.tasks import Tasks
+from tandem.loop.calibrate_fields import FieldRows, by_field, promised, scored
+from tandem.loop.calibrate_signals import KnownRow, Tried, is_right
+from tandem.loop.measuring import profile_of
+from tandem.models.tier import CallContext
+from tandem.quality.calibration import curves
+from tandem.quality.calibration.linear import folds
+from tandem.quality.calibration.small_score import LEAST_OF_A_KIND
+from tandem.quality.calibration.threshold import Stage
+from tandem.quality.same_value import judged
+from tandem.records import TierName
+from tandem.settings import load
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+TARGETS = (0.8, 0.9, 0.95)
+CONFIDENCE = 0.9
+FOLDS = 5
+
+
+class Unasked:
+    """A tier's call that only has kept answers."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def complete(self, prompt: object) -> Any:  # noqa: ARG002
+        raise ModelError("No answer is kept.", "Run the evaluation first.")
+
+
+@dataclass(frozen=True)
+class KeptTier:
+    """A tier that answers nothing new."""
+
+    inner: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def bind(self, context: CallContext) -> Unasked:
+        return Unasked(self.inner.bind(context))
+
+
+class KeptServices(EvalServices):
+    """Evaluation services that call no model."""
+
+    def tier(self, name: TierName, task: str = "") -> Any:
+        kept: Any = super().tier(name, task)
+        return replace(kept, inner=KeptTier(kept.inner))
+
+
+class Known(NamedTuple):
+    """Rows with a kept SLM answer, and by row the LLM's where one is kept."""
+
+    rows: list[KnownRow]
+    slm: list[Tried]
+    llm: dict[int, Any]
+    missing: int
+
+
+def known(services: KeptServices, suite: str, data: Path) -> Known:
+    """The kept answers to a suite's rows."""
+    found = Known([], [], {}, 0)
+    missing, task = 0, None
+    for case in load_cases(suite, data).cases:
+        task = Tasks(services)[case["task"]] if task is None else task
+        row = KnownRow({**case["request"], "task": case["task"]}, case["expected"])
+        slm = answered(services, task, row, "slm")
+        if slm is None:
+            missing += 1
+            continue
+        llm = answered(services, task, row, "llm")
+        if llm is not None:
+            found.llm[len(found.rows)] = llm.attempt["output"]
+        found.rows.append(row)
+        found.slm.append(slm)
+    return found._replace(missing=missing)
+
+
+def answered(services: KeptServices, task: Any, row: KnownRow, tier: TierName) -> Tried | None:
+    """The kept answer of a tier; None: none is kept."""
+    profile = profile_of(services, task.name, row.request)
+    prepared = task.prepare(row.request, profile)
+    context = CallContext(profile=profile, deadline=4e9, task=task.name)
+    try:
+        attempt = task.attempt(prepared, services.tier(tier, task.name).bind(context))
+    except TandemError:
+        return None
+    return Tried(prepared, attempt, task.check(prepared, attempt))
+
+
+def cross_validated(rows: FieldRows, dealt: NDArray[np.int64]) -> Floats:
+    """Scores of all rows, each by a score that was fitted on the other folds."""
+    scores = np.zeros(len(rows.right))
+    for fold in range(FOLDS):
+        fitting = dealt != fold
+        scores[~fitting] = scored(rows, fitting)[2]
+    return scores
+
+
+def auroc(scores: Floats, right: Bools) -> float | None:
+    """None where there are too few of a kind for it to mean anything."""
+    few = min(int(right.sum()), int((~right).sum())) < LEAST_OF_A_KIND
+    return None if few else curves.auroc(scores, right)
+
+
+def figures(rows: FieldRows, scores: Floats, logprob: Floats) -> dict[str, Any]:
+    """Of the rows that pass the hard gates: AUROC, calibration error, risk at coverage."""
+    kept = rows.passed
+    right, scores, logprob = rows.right[kept], scores[kept], logprob[kept]
+    risk = curves.risk_coverage(scores, right)
+    told: dict[str, Any] = {
+        "rows": float(len(rows.right)),
+        "right": float(rows.right.mean()),
+        "pass_gates": float(kept.mean()),
+        "right_passed": float(right.mean()),
+        "wrong_passed": float((~right).sum()),
+        "AUROC": auroc(scores, right),
+        "AUROC_logprob": auroc(logprob, right),
+        "ECE": curves.calibration_error(scores, right),
+        "ECE_logprob": curves.calibration_error(np.exp(logprob), right),
+    }
+    at = {share: int(np.ceil(share * len(right))) - 1 for share in (0.25, 0.5, 0.75)}
+    return told | {f"risk_{int(100 * share)}": float(risk.y[row]) for share, row in at.items()}
+
+
+def certified(rows: FieldRows, splits: int, targets: Sequence[float]) -> dict[str, float]:
+    """Over random splits: how often nothing is certified, and of the test rows what is accepted."""
+    generator = np.random.default_rng(0)
+    told: dict[str, list[float]] = {}
+    for _ in range(splits):
+        drawn = generator.permutation(len(rows.right)) / len(rows.right)
+        _, fit_scores, scores = scored(rows, drawn < 0.4)
+        right, certifying = rows.right[drawn >= 0.4], drawn[drawn >= 0.4] < 0.8
+        stage = Stage(scores[certifying], right[certifying])
+        for target in targets:
+            threshold = promised(fit_scores, stage, target, CONFIDENCE).threshold
+            accepted = scores[~certifying] >= (np.inf if threshold is None else threshold)
+            entry = [float(threshold is None), float(accepted.mean())]
+            entry += [float((accepted & right[~certifying]).sum()), float(accepted.sum())]
+            told.setdefault(f"{target}", []).append(entry)  # type: ignore[arg-type]
+    found = {}
+    for target, entries in told.items():
+        nothing, share, hits, accepted_rows = np.array(entries).T
+        found[f"none_{target}"] = float(nothing.mean())
+        found[f"share_{target}"] = float(share.mean())
+        found[f"precision_{target}"] = float(hits.sum() / max(accepted_rows.sum(), 1))
+    return found
+
+
+def cascade(
+    kept: Known,
+    fields: Mapping[str, FieldRows],
+    scores: Mapping[str, Floats],
+    least: float,
+    without: str = "",
+) -> dict[str, float]:
+    """Field-wise escalation at the score `least`, where the LLM's answer is kept too."""
+    slm_right, mixed_right, llm_right, touched, asked = [], [], [], [], []
+    for row, llm_output in kept.llm.items():
+        llm = judged(llm_output, kept.rows[row].expected)
+        llm.pop(without, None)
+        slm = judged(kept.slm[row].attempt["output"], kept.rows[row].expected)
+        slm.pop(without, None)
+        again = []
+        for name in llm:
+            at = np.flatnonzero(fields[name].rows == row)[0]
+            again.append(bool(scores[name][at] < least))
+        slm_right += list(slm.values())
+        llm_right += list(llm.values())
+        mixed_right += [llm[name] if up else slm[name] for name, up in zip(llm, again, strict=True)]
+        touched.append(any(again))
+        asked += again
+    return {
+        "receipts": float(len(touched)),
+        "touch_llm": float(np.mean(touched)),
+        "fields_asked": float(np.mean(asked)),
+        "slm": float(np.mean(slm_right)),
+        "field_wise": float(np.mean(mixed_right)),
+        "llm": float(np.mean(llm_right)),
+    }
+
+
+def extraction(services: KeptServices, data: Path, splits: int) -> dict[str, Any]:
+    """Receipts, field by field."""
+    kept = known(services, "sroie", data)
+    fields = by_field(kept.rows, kept.slm)
+    scores, told, promises = {}, {}, {}
+    for name, rows in fields.items():
+        dealt = folds(rows.right.astype(np.int64), FOLDS)
+        scores[name] = cross_validated(rows, dealt)
+        logprob = np.array(
+            [kept.slm[row].attempt["signals"].get("mean_logprob", 0.0) for row in rows.rows]
+        )
+        told[name] = figures(rows, scores[name], logprob)
+        own = np.array([features.get("logprob", -9.0) for features in rows.features])
+        told[name]["AUROC_field"] = auroc(own[rows.passed], rows.right[rows.passed])
+        promises[name] = certified(rows, splits, TARGETS)
+    levels = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
+    mixed = {
+        f"{least}{f', no {without}' * bool(without)}": cascade(kept, fields, scores, least, without)
+        for without in ("", "address")
+        for least in levels
+    }
+    return {"missing": kept.missing, "fields": told, "certified": promises, "cascade": mixed}
+
+
+def faq(services: KeptServices, data: Path, splits: int) -> dict[str, Any]:
+    """Answers from the handbook."""
+    kept = known(services, "handbook_faq", data)
+    right = [
+        is_right("faq", slm.attempt["output"], row)
+        for slm, row in zip(kept.slm, kept.rows, strict=True)
+    ]
+    features = [dict(slm.attempt["signals"]) for slm in kept.slm]
+    passed = np.array([not slm.failed for slm in kept.slm], dtype=bool)
+    rows = FieldRows(np.arange(len(right)), features, passed, np.array(right, dtype=bool))
+    asked = np.array([slm.attempt["tier"] == "slm" for slm in kept.slm], dtype=bool)
+    scores = cross_validated(rows, folds(rows.right.astype(np.int64), FOLDS))
+    logprob = np.array([one.get("mean_logprob", 0.0) for one in features])
+    told = figures(rows, scores, logprob)
+    told["asked"] = float(asked.mean())
+    alone = {
+        name: auroc(
+            np.array([one.get(name, 0.0) for one in features])[passed & asked],
+            rows.right[passed & asked],
+        )
+        for name in sorted({name for one in features for name in one})
+    }
+    llm = [is_right("faq", output, kept.rows[row]) for row, output in kept.llm.items()]
+    return {
+        "missing": kept.missing,
+        "answers": told,
+        "signals_alone": alone,
+        "certified": certified(rows, splits, TARGETS),
+        "llm_rows": len(llm),
+        "llm_right": float(np.mean(llm)) if llm else None,
+        "slm_right_there": float(np.mean([right[row] for row in kept.llm])) if llm else None,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--splits", type=int, default=50)
+    chosen = parser.parse_args()
+    settings = unguarded(load(chosen.settings))
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = AnswerCache(settings.cache_dir / CACHE_NAME)
+        services = KeptServices(settings, cache, Path(scratch) / "ledger.sqlite")
+        receipts = extraction(services, chosen.data, chosen.splits)
+        answers = faq(services, chosen.data, chosen.splits)
+        services.close()
+        cache.close()
+    print(table("receipts", receipts["fields"], 3), "\n")
+    print(table(f"certified, {chosen.splits} splits", receipts["certified"], 2), "\n")
+    print(table("LLM below", receipts["cascade"], 3), "\n")
+    print(table("faq", {"answers": answers["answers"]}, 3), "\n")
+    print(table("faq, AUROC alone", {"signals": answers["signals_alone"]}, 3), "\n")
+    print(table("faq, certified", {"answers": answers["certified"]}, 2), "\n")
+    print_json({"extraction": receipts, "faq": answers})
+
+
+if __name__ == "__main__":
+    main()

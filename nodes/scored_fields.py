@@ -1,0 +1,163 @@
+"""Extraction whose SLM values are judged one by one, each field by its own calibrated score.
+
+A field that scores too low fails the gate `score` under its name, so that it alone is asked again
+on the LLM and the others are kept (nodes/extract_parts.py). Schemas that no calibration was made
+for are judged as before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tandem.models.tier import TierCall
+from tandem.nodes.calibrated import Rules
+from tandem.nodes.scored import source_sum
+from tandem.nodes.stages import Judgement, OwnJudgement
+from tandem.nodes.task import Prepared, Task
+from tandem.quality.calibration.field_calibration import FieldCalibration
+from tandem.quality.field_features import field_features
+from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+
+
+class _Judged(NamedTuple):
+    """One field's score; `threshold` is None where nothing is promised."""
+
+    name: str
+    score: float
+    threshold: float | None
+    promise: str
+
+    @property
+    def accepted(self) -> bool:
+        return self.threshold is not None and self.score >= self.threshold
+
+
+@dataclass(frozen=True)
+class ScoredFieldsTask:
+    """`inner` (an extraction, or one under a score of whole answers), and its calibrations.
+
+    Parameters
+    ----------
+    plain: the extraction itself. made: by key, see `key_of`. identity: of the SLM of today.
+    """
+
+    inner: Task
+    plain: Task
+    made: Mapping[str, FieldCalibration]
+    rules: Rules
+    identity: str
+
+    @property
+    def name(self) -> str:
+        """See Task."""
+        return self.inner.name
+
+    @property
+    def node(self) -> str:
+        """See Task."""
+        return self.inner.node
+
+    @property
+    def first_tier(self) -> TierName:
+        """See Task."""
+        return self.inner.first_tier
+
+    def prepare(self, request: Request, profile: Profile) -> Prepared:
+        return {**self.inner.prepare(request, profile), "asked_quality": profile.get("quality")}
+
+    def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
+        return self.inner.attempt(prepared, tier)
+
+    def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
+        made = self._made(prepared, attempt)
+        if made is None:
+            return self.inner.check(prepared, attempt)
+        failed = self.plain.check(prepared, attempt)
+        refused = refused_fields(failed, made.fields)
+        if refused is None:
+            return failed
+        judged = self._judged(made, prepared, attempt)
+        details = [_detail(one) for one in judged if not one.accepted and one.name not in refused]
+        return failed + [GateFailure(gate="score", detail=detail) for detail in details]
+
+    def repair(
+        self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall
+    ) -> Attempt:
+        """As the extraction does, which tells the model the fields in doubt but no scores."""
+        failed = [_without_score(failure) for failure in verdict["failed"]]
+        return self.inner.repair(prepared, rejected, {**verdict, "failed": failed}, tier)
+
+    def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
+        """The score that is least above its threshold, and what is promised of each field."""
+        made = self._made(prepared, attempt)
+        if made is not None:
+            judged = self._judged(made, prepared, attempt)
+            least = min(judged, key=lambda one: one.score - (one.threshold or 1.0))
+            notes = [one.promise for one in judged if one.accepted]
+            return Judgement(least.score, least.threshold, notes)
+        known = self.made.get(key_of(prepared)) if attempt["tier"] == "slm" else None
+        if known is not None and self.rules.escalation == "guarantee":
+            return Judgement(notes=[self._why_not(known)])
+        own = isinstance(self.inner, OwnJudgement)
+        return self.inner.judge(prepared, attempt) if own else Judgement()  # type: ignore[attr-defined]
+
+    def _made(self, prepared: Prepared, attempt: Attempt) -> FieldCalibration | None:
+        """The calibration that judges `attempt`."""
+        if attempt["tier"] != "slm" or self.rules.escalation != "guarantee":
+            return None
+        made = self.made.get(key_of(prepared))
+        usable = made is not None and made.fields and not self._why_not(made)
+        return made if usable and isinstance(attempt["output"], Mapping) else None
+
+    def _why_not(self, made: FieldCalibration) -> str:
+        if made.identity != self.identity:
+            return "the calibration was made with another SLM: its values pass by their gates only"
+        if made.prompt != source_sum(self.plain):
+            return "the calibration was made with another prompt: values pass by their gates only"
+        return ""
+
+    def _judged(
+        self, made: FieldCalibration, prepared: Prepared, attempt: Attempt
+    ) -> list[_Judged]:
+        target = prepared.get("asked_quality") or self.rules.target
+        judged = []
+        for name, field in made.fields.items():
+            given = attempt["output"], prepared["source"], attempt["signals"]
+            score, promise = field.score(field_features(name, *given)), field.promise(target)
+            words = promise.words(f"{self.name}.{name}") if promise else ""
+            judged.append(_Judged(name, score, promise.threshold if promise else None, words))
+        return judged
+
+
+def key_of(prepared: Prepared) -> str:
+    """A short hash of what a calibration belongs to: the schema, and the examples in the prompt."""
+    told = json.dumps([prepared["schema"], prepared["examples"]], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def refused_fields(failed: Sequence[GateFailure], fields: Mapping[str, Any]) -> set[str] | None:
+    """Those of `fields` that the failures name; None where one names no field at all."""
+    refused: set[str] = set()
+    for failure in failed:
+        named = fields.keys() & set(re.findall(r"\w+", failure["detail"]))
+        if not named:
+            return None
+        refused |= named
+    return refused
+
+
+def _detail(one: _Judged) -> str:
+    if one.threshold is None:
+        return f"{one.name}: no threshold can promise enough right values of the SLM"
+    return f"{one.name}: score {one.score:.2f} is below {one.threshold:.2f}"
+
+
+def _without_score(failure: GateFailure) -> GateFailure:
+    if failure["gate"] != "score":
+        return failure
+    return GateFailure(gate="score", detail=failure["detail"].partition(":")[0])

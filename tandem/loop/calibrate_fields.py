@@ -1,0 +1,229 @@
+"""Calibrate extraction field by field: run the SLM on rows whose values are known, fit a score for
+each field, certify a threshold for each.
+
+Rows are dealt out to fitting and to certifying only: a promise needs many rows, and it is itself
+what the certifying rows say. How good the scores are is told of certifying rows as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.errors import InvalidRequest
+from tandem.loop.calibrate import Options
+from tandem.loop.calibrate_signals import REJECTED, KnownRow, Tried, tried
+from tandem.loop.labelled import LabelledRows, split
+from tandem.loop.measuring import Progress
+from tandem.models.identity import tier_identity
+from tandem.nodes.scored import source_sum
+from tandem.nodes.scored_fields import key_of, refused_fields
+from tandem.nodes.task import Task
+from tandem.quality.calibration import curves
+from tandem.quality.calibration.field_calibration import FieldCalibration, FieldScore
+from tandem.quality.calibration.small_score import fit_small_score
+from tandem.quality.calibration.threshold import Promise, Stage, certify, grid, least_rows
+from tandem.quality.field_features import Features, field_features
+from tandem.quality.same_value import judged
+from tandem.services import Services
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+FIT_SHARE: Final = 0.4
+"""Of the rows, for fitting: a handful of weights needs fewer rows than a promise does."""
+
+
+class FieldRows(NamedTuple):
+    """One field of many answers.
+
+    Shapes: (rows,). `rows`: positions among all rows; documents without a known value lack.
+    """
+
+    rows: Ints
+    features: list[Features]
+    passed: Bools
+    """Not refused by a hard gate."""
+    right: Bools
+
+
+class FieldOutcome(NamedTuple):
+    """A calibration, and by field the AUROC of its score and the share of right values."""
+
+    calibration: FieldCalibration
+    figures: Mapping[str, Mapping[str, float | None]]
+
+
+@dataclass(frozen=True)
+class FieldCalibrator:
+    """Calibrates extraction for one schema.
+
+    Parameters
+    ----------
+    task: the extraction, without a calibration. services: such as keep answers.
+    """
+
+    services: Services
+    task: Task
+    options: Options
+    progress: Progress = lambda _what, _done, _of: None
+
+    def run(self, rows: list[KnownRow]) -> FieldOutcome:
+        """Calibrate on `rows`.
+
+        Raises
+        ------
+        InvalidRequest: rows of several schemas, or too few to promise anything.
+        ModelError: the SLM gave no answer. What was answered is kept by the services.
+        """
+        fit, certifying = dealt(rows, self.options.seed)
+        self._refuse_too_few(len(certifying))
+        answers = []
+        for at, row in enumerate(rows, start=1):
+            answers.append(tried(self.services, self.task, row.request))
+            self.progress("SLM", at, len(rows))
+        fields, figures = {}, {}
+        for name, known in by_field(rows, answers).items():
+            made, figures[name] = self._field(name, known, set(fit.tolist()))
+            fields[name] = made
+        card = {
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "rows": {"fit": len(fit), "certify": len(certifying)},
+            "seed": self.options.seed,
+            "fields": figures,
+        }
+        identity = tier_identity(self.services.settings, "slm", self.task.name)
+        key, prompt = _one_key(answers), source_sum(self.task)
+        made_of = FieldCalibration(self.task.name, key, identity, prompt, fields, card)
+        return FieldOutcome(made_of, figures)
+
+    def _field(
+        self, name: str, known: FieldRows, fit: set[int]
+    ) -> tuple[FieldScore, dict[str, float | None]]:
+        self.progress(name, 1, 1)
+        fitting = np.array([row in fit for row in known.rows.tolist()], dtype=bool)
+        score, fit_scores, scores = scored(known, fitting)
+        stage = Stage(scores, known.right[~fitting])
+        made = tuple(
+            promised(fit_scores, stage, target, self.options.confidence)
+            for target in self.options.targets
+        )
+        figures: dict[str, float | None] = {
+            "right": float(known.right.mean()) if len(known.right) else 0.0,
+            "AUROC": _auroc(stage),
+            "rows": float(len(stage.scores)),
+        }
+        return FieldScore(score, made), figures
+
+    def _refuse_too_few(self, rows: int) -> None:
+        least = least_rows(self.options.target, self.options.confidence)
+        if rows < least:
+            raise InvalidRequest(
+                f"{rows} of the rows are for certifying, and {self.options.target:.4g} takes at "
+                f"least {least}, all right.",
+                f"Give at least {round(2 * least / (1 - FIT_SHARE))} rows, or a lower target.",
+            )
+
+
+def dealt(rows: list[KnownRow], seed: int) -> tuple[Ints, Ints]:
+    """Row numbers for fitting and for certifying, in random order; equal rows fall together."""
+    texts = [json.dumps(row.request, sort_keys=True, ensure_ascii=False) for row in rows]
+    parts = split(LabelledRows(texts, np.zeros(len(rows), dtype=np.int64), ()), seed)
+    order = np.concatenate(parts)
+    distinct: dict[str, None] = dict.fromkeys(texts[row] for row in order)
+    first = set(list(distinct)[: round(FIT_SHARE * len(distinct))])
+    inside = np.array([texts[row] in first for row in order], dtype=bool)
+    return order[inside], order[~inside]
+
+
+def by_field(rows: list[KnownRow], answers: list[Tried]) -> dict[str, FieldRows]:
+    """What is known of each field that any row has an expected value for."""
+    found: dict[str, list[tuple[int, Features, bool, bool]]] = {}
+    for at, (row, answer) in enumerate(zip(rows, answers, strict=True)):
+        output = answer.attempt["output"]
+        verdicts = judged(output, row.expected)
+        refused = refused_fields(answer.failed, verdicts) if isinstance(output, Mapping) else None
+        for name, right in verdicts.items():
+            features: Features = {}
+            if isinstance(output, Mapping):
+                source, signals = answer.prepared["source"], answer.attempt["signals"]
+                features = field_features(name, output, source, signals)
+            passed = refused is not None and name not in refused
+            found.setdefault(name, []).append((at, features, passed, right))
+    return {name: _rows(values) for name, values in found.items()}
+
+
+def _rows(values: list[tuple[int, Features, bool, bool]]) -> FieldRows:
+    rows, features, passed, right = zip(*values, strict=True)
+    return FieldRows(
+        np.array(rows), list(features), np.array(passed, dtype=bool), np.array(right, dtype=bool)
+    )
+
+
+def scored(known: FieldRows, fitting: Bools) -> tuple[Any, Any, Any]:
+    """The score, its held-out scores of the fitting rows that passed, its scores of the others."""
+    inside = fitting & known.passed
+    fitted = fit_small_score(
+        [known.features[row] for row in np.flatnonzero(inside)], known.right[inside]
+    )
+    scores = np.array(
+        [
+            fitted.score(known.features[row]) if known.passed[row] else REJECTED
+            for row in np.flatnonzero(~fitting)
+        ]
+    )
+    # The grid needs every fitting row, since what a gate rejects is accepted at no threshold.
+    fit_scores = np.zeros(int(fitting.sum()))
+    fit_scores[known.passed[fitting]] = fitted.scores
+    return fitted.score, fit_scores, scores
+
+
+def promised(fit_scores: Any, stage: Stage, target: float, confidence: float) -> Promise:
+    """What `stage` certifies on a grid that comes of the fitting rows."""
+    thresholds = grid(fit_scores, len(stage.scores), target, confidence)
+    return certify([stage], thresholds, target, confidence, ("slm",))
+
+
+def _auroc(stage: Stage) -> float | None:
+    """None where all values are right, or all wrong."""
+    one_kind = stage.right.all() or not stage.right.any()
+    return None if one_kind else curves.auroc(stage.scores, stage.right)
+
+
+def _one_key(answers: list[Tried]) -> str:
+    keys = {key_of(answer.prepared) for answer in answers}
+    if len(keys) > 1:
+        raise InvalidRequest(
+            "The rows have several schemas, or examples of their own.",
+            "Calibrate one schema at a time.",
+        )
+    return keys.pop()
+
+
+def told(outcome: FieldOutcome, target: float) -> Iterator[str]:
+    """The report in plain lines."""
+    calibration = outcome.calibration
+    rows = calibration.card["rows"]
+    yield f"{calibration.task}: rows {', '.join(f'{n} {size}' for n, size in rows.items())}"
+    for name, field in calibration.fields.items():
+        seen = outcome.figures[name]
+        yield f"{name}: " + ", ".join(
+            f"{what} {value:.4g}" for what, value in seen.items() if value is not None
+        )
+        for made in field.promises:
+            if made.threshold is None:
+                yield f"{made.target:7.1%}  nothing certified"
+            else:
+                yield (
+                    f"{made.target:7.1%}  threshold {made.threshold:.3f}, accepted "
+                    f"{made.accepted} of {made.rows}, {made.errors} wrong"
+                )
+        found = field.promise(target)
+        words = f"{calibration.task}.{name}"
+        nothing = Promise(("slm",), target, 0.9, None, 0, 0, 0)
+        yield f"Promise: {(found or nothing).words(words)}."
