@@ -1,8 +1,7 @@
-"""What the policy makes of the graph's ways: budgets, deadlines, refusals, second tries."""
+"""What the policy makes of the graph's ways: budgets, refusals, second tries."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,53 +11,31 @@ from typing import Any
 
 import pytest
 
-from tandem.errors import BudgetSpent, DeadlineExceeded, EgressBlocked, PolicyRefused
+from tandem.errors import BudgetSpent, EgressBlocked, PolicyRefused
 from tandem.graphs.hybrid import build
 from tandem.graphs.subtasks import Subtasks
-from tandem.models.tier import CallContext, Prompt, Token
+from tandem.models.tier import CallContext, Prompt
 from tandem.nodes.draft import Draft
-from tandem.nodes.record import outcome
 from tandem.nodes.state import Context
 from tandem.nodes.task import Prepared
-from tandem.records import Answer, Profile, Request
+from tandem.records import Profile, Request
 from tandem.routing.policy import DEGRADED
 from tests.unit.fakes import completion
+from tests.unit.graphs.ways import (
+    BLOCKED,
+    HELLO,
+    SECRET,
+    SENTIMENT,
+    SURE,
+    UNSURE,
+    WRONG,
+    ask,
+    said,
+    spend,
+)
 from tests.unit.ledger.rows import answer as recorded
-from tests.unit.ledger.rows import attempt, decision, profile, verdict
+from tests.unit.ledger.rows import decision, profile
 from tests.unit.services import FakeServices
-
-SENTIMENT = {"text": "A fine film.", "task": "sentiment", "labels": ["positive", "negative"]}
-SURE = completion("positive", logprob=-0.01)
-_READ = {"positive": math.log(0.6), "negative": math.log(0.4)}
-UNSURE = completion("positive", tokens=(Token("positive", math.log(0.6), _READ),))
-WRONG = completion("sideways")
-SECRET = {**SENTIMENT, "sensitivity": "secret"}
-SOON = {**SENTIMENT, "deadline_ms": 2000}
-HELLO: Any = [{"role": "user", "content": "Hello."}]
-BLOCKED = EgressBlocked("Nothing was sent.", "Use a private model.")
-
-
-def ask(services: FakeServices, request: dict[str, Any], context: Context | None = None) -> Answer:
-    answer: Answer = (
-        build(services).compile().invoke({"request": request}, context=context)["answer"]
-    )
-    return answer
-
-
-def said(answer: Answer, words: str) -> bool:
-    return any(words in reason for reason in answer["reasons"])
-
-
-def spend(services: FakeServices, tenant: str, cost: float) -> None:
-    services.ledger.start("earlier", {"text": "", "tenant": tenant})
-    services.ledger.add_attempt("earlier", attempt(cost=cost))
-
-
-def measure(services: FakeServices, tier: str, seconds: float, task: str = "sentiment") -> None:
-    for number in range(20):
-        run = f"{tier}{number}"
-        services.ledger.start(run, {"text": "", "task": task})
-        services.ledger.add_attempt(run, attempt(tier=tier, seconds=seconds))
 
 
 def test_a_spent_budget_leaves_the_slm(tmp_path: Path) -> None:
@@ -172,76 +149,6 @@ def test_a_private_rule_keeps_the_run_private(tmp_path: Path) -> None:
     assert services.fakes["llm"].prompts == []
 
 
-def test_an_escalation_that_cannot_end_in_time_is_not_begun(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, slm=[UNSURE], llm=[SURE])
-    measure(services, "llm", 9.0)
-    answer = ask(services, SOON)
-    assert (answer["status"], answer["error"]) == ("unverified", None)
-    assert answer["output"]["label"] == "positive"
-    assert services.fakes["llm"].prompts == []
-    assert said(answer, "an escalation takes 9.00 s (p95 of 20)")
-    assert said(answer, "margin")
-
-
-def test_an_unverified_answer_can_be_refused_by_the_request(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, slm=[UNSURE])
-    measure(services, "llm", 9.0)
-    answer = ask(services, {**SOON, "on_late": "error"})
-    assert (answer["status"], answer["output"]) == ("failed", None)
-    assert answer["draft"]["label"] == "positive"
-    assert answer["error"] is not None
-    assert answer["error"]["code"] == DeadlineExceeded.code
-
-
-def test_what_fails_a_hard_gate_is_not_served_however_late_it_is(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, slm=[WRONG])
-    measure(services, "llm", 9.0)
-    answer = ask(services, SOON)
-    assert (answer["status"], answer["output"]) == ("needs_review", None)
-
-
-def test_an_escalation_that_the_deadline_cut_leaves_the_unsure_answer(tmp_path: Path) -> None:
-    late = DeadlineExceeded("The time allowed ran out.", "Allow more time.")
-    for on_late, status in (("unverified", "unverified"), ("error", "failed")):
-        services = FakeServices(tmp_path, slm=[UNSURE], llm=[late])
-        assert ask(services, {**SOON, "on_late": on_late})["status"] == status
-
-
-def test_where_nothing_is_measured_the_escalation_is_tried(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, slm=[UNSURE], llm=[SURE])
-    assert ask(services, SOON)["tier"] == "llm"
-
-
-def test_a_deadline_starts_on_the_tier_that_is_in_time(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, llm=[SURE])
-    measure(services, "slm", 9.0)
-    measure(services, "llm", 0.1)
-    answer = ask(services, SOON)
-    assert answer["tier"] == "llm"
-    assert said(answer, "the SLM takes 9.00 s (p95 of 20)")
-    waiting = FakeServices(tmp_path, slm=[SURE])
-    assert ask(waiting, {**SOON, "latency": "async"})["tier"] == "slm"
-
-
-def test_what_the_slm_does_for_an_llm_that_is_too_slow_is_marked(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, slm=["2 + 2 = 4\nAnswer: 4"])
-    measure(services, "llm", 9.0, "reasoning")
-    measure(services, "slm", 0.1, "reasoning")
-    answer = ask(services, {"text": "What is 2 + 2?", "task": "reasoning", "deadline_ms": 2000})
-    assert (answer["status"], answer["tier"]) == ("unverified", "slm")
-    assert DEGRADED in answer["reasons"]
-
-
-@pytest.mark.parametrize(("tier", "status"), [("slm", "unverified"), ("llm", "accepted")])
-def test_the_mark_does_not_bind_what_the_llm_did_after_all(tier: str, status: str) -> None:
-    state: Any = {
-        "attempts": [attempt(tier=tier)],
-        "verdicts": [verdict()],
-        "decision": decision(reasons=[DEGRADED]),
-    }
-    assert outcome(state, "unverified") == (status, None)
-
-
 def test_a_second_try_turns_the_labels_round_and_counts_both_readings(tmp_path: Path) -> None:
     services = FakeServices(tmp_path, slm=[UNSURE, SURE])
     answer = ask(services, SECRET)
@@ -318,17 +225,6 @@ def test_a_fault_of_a_task_closes_the_run_and_is_raised(tmp_path: Path) -> None:
     assert run["finished"] is not None
     assert "ZeroDivisionError" in run["error_what"]
     assert "QUINCE" not in run["error_what"]
-
-
-def test_the_time_that_the_llm_usually_takes_is_part_of_what_it_would_have_cost(
-    tmp_path: Path,
-) -> None:
-    services = FakeServices(tmp_path, slm=[SURE] * 2)
-    free = ask(services, SENTIMENT)["all_llm_cost"]
-    measure(services, "llm", 4.0)
-    services.speeds.refresh_s = 0.0
-    services.fakes["llm"].per_second = 0.5
-    assert ask(services, SENTIMENT)["all_llm_cost"] == pytest.approx(free + 2.0)
 
 
 class Watched(FakeServices):
