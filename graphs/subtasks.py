@@ -30,7 +30,12 @@ class Subtasks:
 
         def run(request: Request) -> Answer:
             private = keeps_private(parent, context)
-            child = Context(parent_run_id=parent["run_id"], private_only=private)
+            seen = parent["profile"].get("public_may_see")
+            child = Context(
+                parent_run_id=parent["run_id"],
+                private_only=private,
+                public_may_see=None if seen is None else tuple(seen),
+            )
             result = self._graph.invoke({"request": _tightened(request, parent)}, context=child)
             answer = cast("Answer", result["answer"])
             delegated.append(

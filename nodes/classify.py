@@ -82,6 +82,7 @@ class Classify:
         fresh["deadline"] = self._deadline(request, fresh["started"])
         context = context_of(runtime)
         deciding = Deciding(self.services, request, profile, context)
+        deciding.narrow()
         state = cast("State", fresh)
         if not request.get("task"):
             deciding.refuse_unread()

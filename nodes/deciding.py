@@ -11,7 +11,7 @@ from tandem.nodes.find_task import UNCLEAR_TASK
 from tandem.nodes.state import Context
 from tandem.nodes.task import Task
 from tandem.privacy.egress import remaining
-from tandem.records import Decision, Profile, Request, TierName
+from tandem.records import Decision, Profile, Request, Sensitivity, TierName
 from tandem.routing.budgets import spent
 from tandem.routing.latency import Choice, tier_in_time
 from tandem.routing.policy import LlmAccess, decide, start
@@ -54,6 +54,19 @@ class Deciding:
             rule.private_only or rule.public_may_see is not None or rule.refuse for rule in open_to
         )
 
+    def narrow(self, access: LlmAccess | None = None) -> None:
+        """Note for the guard what `access` (by default, the context) lets leave, where that is
+        less than the settings; and what is left of the sensitivity then."""
+        seen = access.public_may_see if access else self._public_may_see()
+        if set(seen) < set(self.services.settings.privacy.public_may_see):
+            self.profile["public_may_see"] = list(seen)
+            self.profile["sensitivity_floor"] = self.services.assess(self.request, seen).floor
+
+    def _public_may_see(self) -> tuple[Sensitivity, ...]:
+        """The settings', or less where the caller says so."""
+        own, seen = self.context.public_may_see, self.services.settings.privacy.public_may_see
+        return seen if own is None else tuple(each for each in seen if each in own)
+
     def decision(self, task: Task, deadline: float) -> Decision:
         """Where the request goes.
 
@@ -69,6 +82,7 @@ class Deciding:
         rule = first_match(settings.policy, facts_of(self.request, self.profile))
         _refuse(rule)
         access = self._access(task.name, self._spent()).tightened(rule)
+        self.narrow(access)
         own = settings.tasks.get(task.name)
         first_tier = (own and own.first_tier) or task.first_tier
         first = start(self.profile, first_tier, rule, settings.policy.llm_above)
@@ -91,7 +105,7 @@ class Deciding:
     def _access(self, task: str = "", barred: str = "") -> LlmAccess:
         return LlmAccess(
             llm_is_private=self.services.tier("llm", task).private,
-            public_may_see=self.services.settings.privacy.public_may_see,
+            public_may_see=self._public_may_see(),
             private_only=self.context.private_only,
             barred=barred,
         )

@@ -21,6 +21,7 @@ from tandem.records import (
     ErrorInfo,
     Profile,
     Request,
+    Sensitivity,
     Step,
     Verdict,
 )
@@ -79,6 +80,8 @@ class Context:
     """The agent run that this one works for."""
     private_only: bool = False
     """No tier that is not private may see this request."""
+    public_may_see: tuple[Sensitivity, ...] | None = None
+    """What may leave for tiers that are not private, where that is less than the settings say."""
     stream_unverified: bool = False
     """Stream tokens of an answer that the quality check may still reject."""
     notes: tuple[str, ...] = ()

@@ -117,6 +117,8 @@ class Profile(TypedDict):
     sensitivity_floor: NotRequired[Sensitivity]
     """What is left of it once that which may be redacted, or leave, is taken out: declared, not
     checked, or found and to be blocked. Absent: as `sensitivity`."""
+    public_may_see: NotRequired[list[Sensitivity]]
+    """What may leave of this run, where a rule lets less leave than the settings. For the guard."""
     evidence: list[Evidence]
     latency: Latency
     deadline_ms: int | None

@@ -4,7 +4,7 @@ use and kept. Nothing is built at import; a request in a warm process loads noth
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from tandem.privacy.assess import Assessment, assess
 from tandem.privacy.detectors import Detector
 from tandem.privacy.egress import Guard
 from tandem.privacy.redaction import Vaults
-from tandem.records import Document, Request, TierName
+from tandem.records import Document, Request, Sensitivity, TierName
 from tandem.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -97,9 +97,16 @@ class Services:
         """What was redacted in each run that is under way."""
         return Vaults()
 
-    def assess(self, request: Request) -> Assessment:
-        """How sensitive a request is, by the guard's own detector and limits."""
-        guard = self.guard
+    def assess(
+        self, request: Request, public_may_see: Collection[Sensitivity] | None = None
+    ) -> Assessment:
+        """How sensitive a request is, by the guard's own detector and limits.
+
+        Parameters
+        ----------
+        public_may_see: what may leave, where that is less than the settings say.
+        """
+        guard = self.guard.narrowed(public_may_see)
         return assess(
             request,
             scan=guard.scan,

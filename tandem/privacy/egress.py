@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tandem.errors import EgressBlocked, SettingsError
@@ -88,8 +88,9 @@ class Guard:
         ------
         EgressBlocked: it may not leave. The error names the types found, never the text.
         """
-        self._admit(profile, outlet)
-        self._refuse(self._kept_back(text, outlet), outlet)
+        guard = self.narrowed(profile.get("public_may_see"))
+        guard._admit(profile, outlet)
+        guard._refuse(guard._kept_back(text, outlet), outlet)
         return text
 
     def release_all(
@@ -101,10 +102,17 @@ class Guard:
         ------
         EgressBlocked: they may not leave, each alone or put together.
         """
-        self._admit(profile, outlet)
-        released = [self._redacted(text, outlet, vault) for text in texts]
-        self._look_across(released, outlet)
+        guard = self.narrowed(profile.get("public_may_see"))
+        guard._admit(profile, outlet)
+        released = [guard._redacted(text, outlet, vault) for text in texts]
+        guard._look_across(released, outlet)
         return released
+
+    def narrowed(self, seen: Collection[Sensitivity] | None) -> Guard:
+        """This guard where no more than `seen` may leave unnamed; None: all that it lets leave."""
+        if seen is None:
+            return self
+        return replace(self, public_may_see=[each for each in self.public_may_see if each in seen])
 
     def lifts(self, finding: Finding) -> bool:
         """Whether a finding does not keep a text back: it may be seen, or is redacted."""
