@@ -36,6 +36,11 @@ class _Judged(NamedTuple):
     def accepted(self) -> bool:
         return self.threshold is not None and self.score >= self.threshold
 
+    @property
+    def lead(self) -> float:
+        """Of the score over the threshold; what is not promised at all comes last."""
+        return self.score - (2.0 if self.threshold is None else self.threshold)
+
 
 @dataclass(frozen=True)
 class ScoredFieldsTask:
@@ -97,7 +102,7 @@ class ScoredFieldsTask:
         made = self._made(prepared, attempt)
         if made is not None:
             judged = self._judged(made, prepared, attempt)
-            least = min(judged, key=lambda one: one.score - (one.threshold or 1.0))
+            least = min(judged, key=lambda one: one.lead)
             notes = [one.promise for one in judged if one.accepted]
             return Judgement(least.score, least.threshold, notes)
         known = self.made.get(key_of(prepared)) if attempt["tier"] == "slm" else None

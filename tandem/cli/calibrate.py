@@ -83,6 +83,10 @@ def command(
             _tell(outcome, options, picture)
             _save(settings, outcome.calibration, write=write)
         elif isinstance(chosen, Extract):
+            if picture is not None:
+                raise InvalidRequest(
+                    "Extraction has a curve a field, and no --picture.", "Omit it."
+                )
             _save_fields(settings, _by_field(services, chosen, data, options), write=write)
         else:
             made = _by_signals(services, chosen, data, options, picture)

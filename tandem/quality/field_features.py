@@ -1,12 +1,11 @@
 """What speaks for and against one field of an extraction, as numbers for a score.
 
 Cheap views of the field that do not share the model's errors: how sure its tokens were, what
-regular expressions over the document say, where in the document the value stands.
+regular expressions over the document say, whether the value fills whole lines of it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -33,9 +32,9 @@ def field_features(
     """The features of the field `name`. A field without a log-probability of its own gets
     the answer's least one, and an indicator.
 
-    Log-probabilities in nats, lengths as natural logarithms of characters, the rest 0 to 1 but
-    `amounts_above`, a count. What is the same for all fields of an answer (its mean
-    log-probability, the document's length) is left out: on 86 receipts' companies it only cost.
+    Log-probabilities in nats, `amounts_above` and `lines` are counts, the rest 0 or 1. Lengths and
+    places in the document are left out: with 86 receipts to fit to, they took the score of a
+    one-line field from 0.72 (AUROC) to 0.63 and told little beyond `lines` of an address.
     """
     value, logprob = output.get(name), signals.get(f"{FIELD_LOGPROB}{name}")
     absent = value is None or value == ""
@@ -43,11 +42,10 @@ def field_features(
         "logprob": signals.get("min_logprob", 0.0) if logprob is None else logprob,
         "no_logprob": float(logprob is None),
         "absent": float(absent),
-        "length": math.log1p(0 if absent else len(str(value))),
     }
     if absent:
         return features
-    return features | _second_view(name, value, source) | _place(value, source)
+    return features | _second_view(name, value, source) | _lines(value, source)
 
 
 def _second_view(name: str, value: Any, source: str) -> Features:
@@ -78,19 +76,15 @@ def _above(value: Any, source: str) -> Features:
     return {"amounts_above": float(min(above, MAX_AMOUNTS))}
 
 
-def _place(value: Any, source: str) -> Features:
-    """Where a text stands: `place` of its first line (0 the document's head, 1 its foot), and
-    whether it fills whole lines; models that stop early leave a line's end behind."""
+def _lines(value: Any, source: str) -> Features:
+    """Whether a text begins and ends with whole lines of the document, and how many it holds:
+    models that stop early leave the rest of an address behind."""
     wanted = compact(str(value)).text
     if not isinstance(value, str) or not wanted:
         return {}
-    lines = [compact(line).text for line in source.splitlines() if line.strip()]
-    starts = [at for at, line in enumerate(lines) if wanted.startswith(line) and line]
-    inside = [at for at, line in enumerate(lines) if wanted in line]
-    first = min(starts + inside, default=len(lines))
+    lines = [line for one in source.splitlines() if (line := compact(one).text)]
     return {
-        "place": first / max(len(lines), 1),
-        "starts_a_line": float(bool(starts)),
-        "ends_a_line": float(any(line and wanted.endswith(line) for line in lines)),
-        "lines": float(sum(1 for line in lines if line and line in wanted)),
+        "starts_a_line": float(any(wanted.startswith(line) for line in lines)),
+        "ends_a_line": float(any(wanted.endswith(line) for line in lines)),
+        "lines": float(sum(line in wanted for line in lines)),
     }

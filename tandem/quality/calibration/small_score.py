@@ -1,9 +1,9 @@
 """A SignalScore that can be fitted to a few dozen attempts.
 
 Labels of field values and of answers are dear: a hundred rows hold some ten wrong ones. Isotonic
-regression on so few makes steps that follow the sample (on 89 handbook answers the score's AUROC
-fell to 0.50, under 0.74 of the mean log-probability alone). A logistic regression with a stronger
-penalty is calibrated as it is; it is bent to the data only where there are rows enough.
+regression on so few makes steps that follow the sample and leave many rows with the same score. A
+logistic regression with a stronger penalty is calibrated as it is; it is bent to the data only
+where there are rows enough.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tandem.quality.calibration.score import FOLDS, FittedSignals, SignalScore
 log = logging.getLogger(__name__)
 Bools = NDArray[np.bool_]
 STRENGTH: Final = 0.3
-"""Inverse penalty: of 0.01 to 1 the best or next to it for fields and for handbook answers."""
+"""Inverse penalty: of 0.01 to 1 near the best for receipts' fields and for handbook answers."""
 LEAST_OF_A_KIND: Final = 3
 """Right, and wrong, rows that a score needs: with fewer the share of right ones is all it knows."""
 ENOUGH_TO_BEND: Final = 200

@@ -20,6 +20,7 @@ from tandem.loop.calibrate_signals import (
     SignalCalibrator,
     SignalOutcome,
     agrees,
+    is_right,
     read_known,
     told,
 )
@@ -161,6 +162,22 @@ def test_signals_that_tell_nothing_are_refused(tmp_path: Path) -> None:
 )
 def test_what_agrees(output: Any, expected: Any, right: bool) -> None:
     assert agrees(output, expected) is right
+
+
+@pytest.mark.parametrize(
+    ("expected", "right"),
+    [
+        ("leave.md", True),
+        ("other.md", False),
+        ("", False),
+        ({"source": "leave.md", "passage": "Parking is free."}, False),
+        ({"answer": "six hours"}, True),
+    ],
+)
+def test_an_answer_from_the_knowledge_base_is_right_by_its_page(expected: Any, right: bool) -> None:
+    output = {"answer": "Six hours", "citations": [{"source": "leave.md"}], "found": True}
+    row = KnownRow({"text": "How much leave?"}, expected)
+    assert is_right("faq", output, row) is right
 
 
 @pytest.mark.parametrize("line", ["{", "[1]", '{"text": "QUINCE"}', '{"expected": 1}'])

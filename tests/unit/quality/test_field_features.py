@@ -26,9 +26,9 @@ def test_the_second_view_s_total_and_date_are_told() -> None:
     assert of("date", "2018-12-26")["seen"] == 0.0
 
 
-def test_a_text_is_told_by_its_place_and_its_ends() -> None:
+def test_a_text_is_told_by_the_lines_that_it_fills() -> None:
     seller, part = of("company", "Tan & Sons"), of("company", "Tan &")
-    assert (seller["place"], seller["starts_a_line"], seller["ends_a_line"]) == (0.0, 1.0, 1.0)
+    assert (seller["starts_a_line"], seller["ends_a_line"], seller["lines"]) == (1.0, 1.0, 1.0)
     assert part["ends_a_line"] == 0.0
     assert of("address", "12 Jalan Dedap, 81100 Johor")["lines"] == 2.0
 
