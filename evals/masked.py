@@ -19,8 +19,8 @@ from tandem.evals.case import Case
 from tandem.evals.result import Result
 from tandem.privacy.assess import assess
 from tandem.privacy.checked import Scan
-from tandem.privacy.detectors import Finding, highest, rank
-from tandem.privacy.egress import STATEMENTS, Guard
+from tandem.privacy.detectors import STATEMENTS, Finding, highest, rank
+from tandem.privacy.egress import Guard
 from tandem.privacy.masking import HIDDEN, mask
 from tandem.records import Profile, Request
 
@@ -138,9 +138,11 @@ class RowMasker:
 
     def _known(self, request: Request) -> dict[str, str]:
         """The sensitive texts of a request, each with its type; the longest first."""
-        found = {text: finding.type for text, finding in self._findings(request).items()}
-        if not self.public and STATEMENTS & set(found.values()):
+        findings = self._findings(request)
+        said = {kind for finding in findings.values() for kind, _ in finding.readings}
+        if not self.public and STATEMENTS & said:
             raise Withheld  # where a statement ends is not known
+        found = {text: finding.type for text, finding in findings.items()}
         long_enough = (text for text in found if len(_compact(text)) >= _SHORTEST)
         return {text: found[text] for text in sorted(long_enough, key=len, reverse=True)}
 

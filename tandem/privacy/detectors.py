@@ -8,7 +8,7 @@ places and organisations are not found by patterns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -29,6 +29,13 @@ class Finding(NamedTuple):
     score: float
     """0 to 1: how sure; no probability."""
     sensitivity: Sensitivity
+    also: tuple[tuple[str, Sensitivity], ...] = ()
+    """What else was found there: types, each with its sensitivity."""
+
+    @property
+    def readings(self) -> tuple[tuple[str, Sensitivity], ...]:
+        """All that was found within the span, its own type first."""
+        return ((self.type, self.sensitivity), *self.also)
 
 
 _DETECTORS: Final[tuple[Pattern | Finder, ...]] = (
@@ -42,6 +49,9 @@ _DETECTORS: Final[tuple[Pattern | Finder, ...]] = (
 
 TYPES: Final = frozenset(detector.type for detector in _DETECTORS)
 """All shipped types."""
+
+STATEMENTS: Final = frozenset({"HEALTH", "FINANCIAL"})
+"""Types that tell that something is said, and not where it ends: they cannot be redacted."""
 
 _RANKS: Final[dict[str, int]] = {level: place for place, level in enumerate(SENSITIVITIES)}
 
@@ -81,7 +91,7 @@ class Detector:
         """All sensitive spans of `text`, in order, without overlap. Linear in its length.
 
         Where findings overlap, they become one that covers them all, with the type of the most
-        sensitive (then surest) of them.
+        sensitive (then surest) of them; the others are in `also`.
         """
         plain = normalise(text)
         found = []
@@ -104,14 +114,30 @@ scan: Final = Detector()
 
 
 def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
-    last: Finding | None = None
+    group: list[Finding] = []
+    end = 0
     for finding in findings:
-        if last is None or finding.start >= last.end:
-            if last is not None:
-                yield last
-            last = finding
-            continue
-        best = max(last, finding, key=lambda each: (rank(each.sensitivity), each.score))
-        last = best._replace(start=last.start, end=max(last.end, finding.end))
-    if last is not None:
-        yield last
+        if group and finding.start >= end:
+            yield _one(group, end)
+            group, end = [], 0
+        group.append(finding)
+        end = max(end, finding.end)
+    if group:
+        yield _one(group, end)
+
+
+def _one(group: Sequence[Finding], end: int) -> Finding:
+    """One finding for all of `group`, which starts with the first and ends at `end`."""
+    best = max(group, key=lambda each: (rank(each.sensitivity), each.score))
+    kept = dict.fromkeys(
+        (each.type, each.sensitivity) for each in group if not _misread(each, best)
+    )
+    kept.pop((best.type, best.sensitivity), None)
+    return best._replace(start=group[0].start, end=end, also=tuple(kept))
+
+
+def _misread(finding: Finding, best: Finding) -> bool:
+    """Whether it is but another reading of what is sure to be something else: the digits of an
+    account's number may look like a phone's. A statement is never one: it says more than itself."""
+    within = best.start <= finding.start and finding.end <= best.end
+    return within and finding.score < best.score == 1.0 and finding.type not in STATEMENTS

@@ -14,7 +14,7 @@ from typing import Final
 from tandem.errors import EgressBlocked, SettingsError
 from tandem.privacy.across import across
 from tandem.privacy.checked import MAX_CHARS, SECONDS, Scan, Unchecked, checked
-from tandem.privacy.detectors import Finding, highest
+from tandem.privacy.detectors import STATEMENTS, Finding, highest
 from tandem.privacy.readings import disguised
 from tandem.privacy.redaction import Vault, without_placeholders
 from tandem.records import Profile, Sensitivity
@@ -22,8 +22,7 @@ from tandem.settings import Leave, Privacy
 
 DEFAULT: Final = "default"
 """The key of `leave` for the types that it does not name."""
-STATEMENTS: Final = frozenset({"HEALTH", "FINANCIAL"})
-"""Types that tell that something is said, and not where it ends: they cannot be redacted."""
+_STRICTER: Final[tuple[Leave, ...]] = ("allow", "redact", "block")
 _TYPE_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,40}")
 _REMEDY: Final = (
     "Use a private model, take the data out, or change privacy.public_may_see or privacy.leave."
@@ -119,13 +118,17 @@ class Guard:
         return self._mode(finding) != "block"
 
     def _mode(self, finding: Finding) -> Leave:
-        if finding.type in self.leave:
-            return self.leave[finding.type]
-        if finding.sensitivity in self.public_may_see:
+        """The strictest that the policy says to anything that was found there."""
+        return max((self._mode_of(*each) for each in finding.readings), key=_STRICTER.index)
+
+    def _mode_of(self, kind: str, sensitivity: Sensitivity) -> Leave:
+        if kind in self.leave:
+            return self.leave[kind]
+        if sensitivity in self.public_may_see:
             return "allow"
         mode = self.leave.get(DEFAULT, "block")
         # Nobody named these: a secret of a kind not thought of, a statement without an end.
-        named_only = finding.type in STATEMENTS or highest([finding.sensitivity]) == "secret"
+        named_only = kind in STATEMENTS or highest([sensitivity]) == "secret"
         return "block" if named_only else mode
 
     def _admit(self, profile: Profile, outlet: str) -> None:
@@ -163,7 +166,13 @@ class Guard:
     def _refuse(self, kept_back: Sequence[Finding], outlet: str) -> None:
         if kept_back:
             level = highest(finding.sensitivity for finding in kept_back)
-            raise _blocked(outlet, f"the text is {level} ({', '.join(type_names(kept_back))})")
+            held = [
+                finding._replace(type=kind)
+                for finding in kept_back
+                for kind, sensitivity in finding.readings
+                if self._mode_of(kind, sensitivity) != "allow"
+            ]
+            raise _blocked(outlet, f"the text is {level} ({', '.join(type_names(held))})")
 
     def _redacted(self, text: str, outlet: str, vault: Vault) -> str:
         found = self._findings(text, outlet)

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tandem.privacy.checked import Scan, Unchecked, checked
-from tandem.privacy.detectors import Finding
-from tandem.privacy.egress import STATEMENTS
+from tandem.privacy.detectors import STATEMENTS, Finding
 from tandem.privacy.readings import disguised
 
 HIDDEN: Final = "[HIDDEN]"
@@ -37,7 +36,7 @@ def mask(text: str, scan: Scan) -> str:
 
 def _end(text: str, finding: Finding) -> int:
     """Where a finding ends; a statement goes on to the end of its sentence."""
-    if finding.type not in STATEMENTS:
+    if STATEMENTS.isdisjoint(kind for kind, _ in finding.readings):
         return finding.end
     ended = _SENTENCE_END.search(text, finding.end)
     return ended.start() if ended else len(text)
