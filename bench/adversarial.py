@@ -22,7 +22,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -53,6 +53,8 @@ class House:
     tandems: dict[str, Tandem] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     passage: str = ""
+    attempts: Counter[str] = field(default_factory=Counter)
+    """What the models' attempts came to: `slm answered`, `llm egress_blocked`..."""
 
     def tandem(self, setup: str) -> Tandem:
         """The Tandem of a setup, made on first use."""
@@ -121,12 +123,22 @@ def ask(house: House, case: Case, request: dict[str, Any]) -> list[str]:
     failing = {PUBLIC: 1} if case.retried else {}
     house.models.begin(says, ("lookup",) * len(told), {**failing, PRIVATE: 9 * case.slm_down})
     tandem = house.tandem(case.setup)
-    with suppress(TandemError):  # a refusal is an answer too
-        if case.streamed:
-            list(tandem.stream(dict(request), context=Context(stream_unverified=True)))
-        else:
-            tandem.run(dict(request))
+    house.attempts.update(_attempts(tandem, request, streamed=case.streamed))
     return [body.decode() for body in house.models.sent]
+
+
+def _attempts(tandem: Tandem, request: dict[str, Any], *, streamed: bool = False) -> list[str]:
+    """Run a request; what its attempts came to. A refusal is an answer too."""
+    try:
+        if streamed:
+            context = Context(stream_unverified=True)
+            answer = list(tandem.stream(dict(request), context=context))[-1].get("answer")
+        else:
+            answer = tandem.run(dict(request))
+    except TandemError as error:
+        answer = error.answer
+    found = answer["attempts"] if answer else []
+    return [f"{a['tier']} {a['error']['code'] if a['error'] else 'answered'}" for a in found]
 
 
 def received(case: Case, sent: Sequence[str]) -> bool:
@@ -171,8 +183,9 @@ def attack(count: int, seed: int, folder: Path) -> dict[str, Any]:
         "tried": dict(tried),
         "received": {name: got[name] for name in tried},
         "reached_public": dict(reached),
+        "attempts": dict(house.attempts),
         "paths": len(by_path),
-        "controls_reached": controls,
+        "controls_answered": controls,
         "covered_examples": [each for each in examples if each.startswith("covered")][:20],
     }
 
@@ -182,15 +195,14 @@ def _limit(case: Case) -> str:
 
 
 def _controls(house: House, random: Random) -> float:
-    """Share of harmless requests for the LLM that did reach it: the recorder works, and the guard
-    does not simply stop everything."""
+    """Share of harmless requests for the LLM that it saw and answered: the recorder works, and the
+    guard does not simply stop everything."""
     asked, there = 0, 0
     for setup, path in itertools.product(SETUPS, LLM_TASKS):
         house.models.begin("A short note.", ("lookup",), {})
         request = {"text": f"Why are there {random.randint(2, 9)} meetings?", "task": path}
-        with suppress(TandemError):
-            house.tandem(setup).run(request)
-        asked, there = asked + 1, there + bool(house.models.sent)
+        ended = _attempts(house.tandem(setup), request)
+        asked, there = asked + 1, there + ("llm answered" in ended and bool(house.models.sent))
     return there / asked
 
 

@@ -51,8 +51,9 @@ class Models:
             self.failing[url] -= 1
             return httpx.Response(500, json={})
         content = self._answer(json.loads(body), url)
+        # A stream that is not read yet, as it comes off a socket.
         return httpx.Response(
-            200, headers={"content-type": "text/event-stream"}, text=_events(content)
+            200, headers={"content-type": "text/event-stream"}, stream=_Answer(_events(content))
         )
 
     def _answer(self, body: dict[str, Any], url: str) -> str:
@@ -84,6 +85,14 @@ class Models:
         return (
             [self._instance(schema.get("items", {}), free)] if kind == "array" else made.get(kind)
         )
+
+
+class _Answer(httpx.SyncByteStream):
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._text.encode()
 
 
 def _events(content: str) -> str:

@@ -19,7 +19,8 @@ def test_no_covered_value_reaches_the_public_model(tmp_path: Path) -> None:
     assert found["tried"]["covered"] > 12
     assert found["received"]["covered"] == 0, found["covered_examples"]
     # The recorder records, and the guard does not simply stop everything.
-    assert found["controls_reached"] == 1.0
+    assert found["controls_answered"] == 1.0
+    assert found["attempts"]["slm answered"] > 12
     assert sum(found["reached_public"].values()) > 6
 
 
