@@ -48,6 +48,9 @@ def command(
         int, typer.Option(min=0, help="Labelled rows kept for prompts, at most.")
     ] = 2000,
     seed: Annotated[int, typer.Option(help="Deals the rows out.")] = 0,
+    about: Annotated[
+        str, typer.Option(help="What the rows are (origin, licence), for the card; else the file.")
+    ] = "",
     picture: Annotated[Path | None, typer.Option(help="Write the curve as a PNG.")] = None,
     write: Annotated[
         bool, typer.Option("--write/--dry-run", help="Put the calibration in force.")
@@ -74,6 +77,7 @@ def command(
         examples=examples,
         most_examples=keep_examples,
         seed=seed,
+        data=about or data.name,
     )
     names = [label.strip() for label in labels.split(",")] if labels else []
     with _services(settings) as services:

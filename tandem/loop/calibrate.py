@@ -52,6 +52,7 @@ class Options:
     probe_rows: fit rows on which each tier is asked with and without examples.
     examples: nearest rows in the prompt; None: measured, with and without.
     most_examples: labelled rows that are kept for prompts.
+    data: what the rows are, for the card: origin, licence.
     """
 
     target: float = 0.9
@@ -62,6 +63,7 @@ class Options:
     examples: int | None = None
     most_examples: int = 2000
     seed: int = 0
+    data: str = ""
 
     @property
     def targets(self) -> tuple[float, ...]:
@@ -273,6 +275,7 @@ class Calibrator:
             examples=examples if wanted else None,
             card={
                 "made": datetime.now(UTC).isoformat(timespec="seconds"),
+                "data": self.options.data,
                 "rows": {name: len(part) for name, part in measured.split._asdict().items()},
                 "slm_rows": self.options.slm_rows,
                 "llm_rows": self.options.llm_rows,

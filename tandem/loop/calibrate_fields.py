@@ -92,6 +92,7 @@ class FieldCalibrator:
             made, figures[name] = self._field(name, known, set(fit.tolist()))
             fields[name] = made
         card = {
+            "data": self.options.data,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "rows": {"fit": len(fit), "certify": len(certifying)},
             "seed": self.options.seed,

@@ -185,6 +185,7 @@ class SignalCalibrator:
             promises=tuple(made),
             card={
                 "made": datetime.now(UTC).isoformat(timespec="seconds"),
+                "data": self.options.data,
                 "rows": {name: len(part) for name, part in parts._asdict().items()},
                 "seed": self.options.seed,
                 "scores": signal_sketch(scores[held_out[passed[held_out]]]),

@@ -78,6 +78,11 @@ class _Gathered:
             self.words += [] if row["correct"] is None else [row["correct"]]
             self.shadow += [row["shadow"]] if row["shadow"] else []
 
+    @property
+    def used(self) -> bool:
+        """Whether it had anything to say of a request."""
+        return bool(self.accepted or any(self.scores.values()))
+
     def shifts(self, least: int) -> list[_Shift]:
         """Both stages, each tested where it has rows enough."""
         return [
@@ -102,7 +107,9 @@ def check_drift(
     ------
     LedgerError: the ledger cannot be read.
     """
-    gathered = [_gather(ledger, each, max(since, each.made)) for each in calibrations]
+    found = [_gather(ledger, each, max(since, each.made)) for each in calibrations]
+    # What ships and is not used is nobody's promise.
+    gathered = [each for each in found if each.used or not each.found.shipped]
     shifts = [each.shifts(least) for each in gathered]
     tests = sum(shift.p is not None for several in shifts for shift in several)
     level, confidence = ALPHA / max(1, tests), 1 - ALPHA / max(1, len(gathered))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from tandem.nodes.shadow import layers
 from tandem.nodes.task import Task
 from tandem.quality.calibration.calibration import LabelCalibration
 from tandem.quality.calibration.signal_calibration import SignalCalibration
+from tandem.quality.calibration.store import SHIPPED
 from tandem.quality.calibration.threshold import Promise
 from tandem.services import Services
 from tandem.settings import Escalation
@@ -44,6 +45,7 @@ class InForce:
     notes: what does not fit any more, in words.
     scores: the score distributions of its card; see tandem/loop/sketch.py.
     followed: False where only its fingerprint can be looked at.
+    shipped: whether it came with Tandem, asked for or not.
     llm_right: the least share of right answers that the LLM may have (lower end of its 95 %
         interval on the test rows); None: it was not measured, or is another LLM now.
     """
@@ -59,12 +61,17 @@ class InForce:
     scores: Mapping[str, Any] = field(default_factory=dict)
     llm_right: float | None = None
     followed: bool = True
+    shipped: bool = False
 
 
 def in_force(services: Services, tasks: Mapping[str, Task]) -> list[InForce]:
     """Every calibration that the settings make Tandem look for, by task and label set."""
     folders = calibrations(services.settings).folders
-    return [found for path in _files(folders) if (found := _read(path, services, tasks))]
+    return [
+        replace(found, shipped=path.parent == SHIPPED)
+        for path in _files(folders)
+        if (found := _read(path, services, tasks))
+    ]
 
 
 def _files(folders: Sequence[Path]) -> Iterator[Path]:

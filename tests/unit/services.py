@@ -16,7 +16,7 @@ from tandem.models.tier import CallContext, Completion, Prompt, Tier
 from tandem.records import Document, TierName, Usage
 from tandem.routing.head_reader import HeadReader
 from tandem.services import Services
-from tandem.settings import Settings
+from tandem.settings import CalibrationSettings, Settings
 from tests.unit.fakes import FakeTierCall
 
 Reply = str | Completion | Exception
@@ -103,7 +103,9 @@ class FakeServices(Services):
         llm_private: bool = False,
         **settings: Any,
     ) -> None:
-        super().__init__(Settings(home=folder, **settings))
+        # What ships with Tandem would answer in place of the fakes.
+        own = CalibrationSettings(**{"shipped": False, **settings.pop("calibration", {})})
+        super().__init__(Settings(home=folder, calibration=own, **settings))
         self.fakes: dict[str, FakeTier] = {
             "slm": FakeTier("slm", True, self.guard, slm),
             "llm": FakeTier("llm", llm_private, self.guard, llm),

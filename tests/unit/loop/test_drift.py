@@ -18,7 +18,7 @@ from tandem.ledger.store import Ledger
 from tandem.ledger.tables import attempts, feedback, runs, shadow
 from tandem.loop.drift import check_drift
 from tandem.loop.drift_records import TaskCheck
-from tandem.loop.in_force import InForce, in_force
+from tandem.loop.in_force import LONG_AGO, InForce, in_force
 from tandem.models.identity import tier_identity
 from tandem.nodes.calibrated import SCORE
 from tandem.nodes.extract import Extract
@@ -296,3 +296,11 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     (found,) = in_force(given, Tasks(given))
     assert (found.task, found.promise, found.promised) == ("sentiment", None, True)
     assert "cannot be used" in found.notes[0]
+
+
+def test_what_ships_and_is_not_used_is_nobodys_promise(ledger: Ledger) -> None:
+    shipped = InForce("sentiment", LABELS, shipped=True)
+    assert check_drift(ledger, [shipped], LONG_AGO) == []
+    assert len(check_drift(ledger, [replace(shipped, shipped=False)], LONG_AGO)) == 1
+    fill(ledger, [0.9] * 3)
+    assert len(check_drift(ledger, [shipped], LONG_AGO)) == 1
