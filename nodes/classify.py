@@ -18,6 +18,7 @@ from tandem.nodes.deciding import Deciding
 from tandem.nodes.find_task import FindTask
 from tandem.nodes.state import Context, State
 from tandem.nodes.task import Task
+from tandem.privacy.redaction import Vault
 from tandem.records import TASKS, Latency, Profile, Request, TierName
 from tandem.routing.validation import validate
 from tandem.services import Services
@@ -77,11 +78,12 @@ class Classify:
         self, request: Request, fresh: dict[str, Any], runtime: Runtime[Context]
     ) -> dict[str, Any]:
         """Everything that was found out stays in `fresh`, whatever ends the work."""
-        profile = self._sensitivity(request)
+        vault = self.services.vaults.of(fresh["run_id"], fresh["deadline"])
+        profile = self._sensitivity(request, vault)
         fresh |= {"request": request, "profile": profile}
         fresh["deadline"] = self._deadline(request, fresh["started"])
         context = context_of(runtime)
-        deciding = Deciding(self.services, request, profile, context)
+        deciding = Deciding(self.services, request, profile, context, vault)
         deciding.narrow()
         state = cast("State", fresh)
         if not request.get("task"):
@@ -115,8 +117,8 @@ class Classify:
         read = self.services.document_text
         return {**request, "documents": [{"name": d["name"], "text": read(d)} for d in documents]}
 
-    def _sensitivity(self, request: Request) -> Profile:
-        sensitivity, evidence, reasons, floor = self.services.assess(request)
+    def _sensitivity(self, request: Request, vault: Vault) -> Profile:
+        sensitivity, evidence, reasons, floor = self.services.assess(request, vault=vault)
         return {
             "task": "",
             "task_confidence": 0.0,

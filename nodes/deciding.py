@@ -11,6 +11,7 @@ from tandem.nodes.find_task import UNCLEAR_TASK
 from tandem.nodes.state import Context
 from tandem.nodes.task import Task
 from tandem.privacy.egress import remaining
+from tandem.privacy.redaction import Vault
 from tandem.records import Decision, Profile, Request, Sensitivity, TierName
 from tandem.routing.budgets import spent
 from tandem.routing.latency import Choice, tier_in_time
@@ -28,6 +29,8 @@ class Deciding:
     request: Request
     profile: Profile
     context: Context
+    vault: Vault
+    """The run's."""
 
     def reading_access(self) -> LlmAccess:
         """Whether the LLM may see the request where its task stays unclear.
@@ -60,7 +63,10 @@ class Deciding:
         seen = access.public_may_see if access else self._public_may_see()
         if set(seen) < set(self.services.settings.privacy.public_may_see):
             self.profile["public_may_see"] = list(seen)
-            self.profile["sensitivity_floor"] = self.services.assess(self.request, seen).floor
+            self.profile["sensitivity_floor"] = self._floor(seen)
+
+    def _floor(self, seen: tuple[Sensitivity, ...]) -> Sensitivity:
+        return self.services.assess(self.request, seen, self.vault).floor
 
     def _public_may_see(self) -> tuple[Sensitivity, ...]:
         """The settings', or less where the caller says so."""

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from tandem.errors import InvalidRequest
+from tandem.privacy.known import CUT
 from tandem.records import Document, Message, Request
 
 Read = Callable[[Document], str]
 """The text of a document. Raises DocumentError where there is none."""
-CUT_MARK: Final = "\n[...]\n"
+CUT_MARK: Final = f"\n{CUT}\n"
 _BYTES_PER_TOKEN: Final = 3
 """Below what tokenizers make of Latin (about 4) and of Chinese (3 bytes, about one token)."""
 

@@ -18,7 +18,7 @@ from tandem.models.tier import Tier
 from tandem.privacy.assess import Assessment, assess
 from tandem.privacy.detectors import Detector
 from tandem.privacy.egress import Guard
-from tandem.privacy.redaction import Vaults
+from tandem.privacy.redaction import Vault, Vaults
 from tandem.records import Document, Request, Sensitivity, TierName
 from tandem.settings import Settings, load
 
@@ -98,13 +98,17 @@ class Services:
         return Vaults()
 
     def assess(
-        self, request: Request, public_may_see: Collection[Sensitivity] | None = None
+        self,
+        request: Request,
+        public_may_see: Collection[Sensitivity] | None = None,
+        vault: Vault | None = None,
     ) -> Assessment:
         """How sensitive a request is, by the guard's own detector and limits.
 
         Parameters
         ----------
         public_may_see: what may leave, where that is less than the settings say.
+        vault: gets to know what must be redacted.
         """
         guard = self.guard.narrowed(public_may_see)
         return assess(
@@ -113,6 +117,7 @@ class Services:
             max_chars=guard.max_chars,
             seconds=guard.seconds,
             lifts=guard.lifts,
+            note=guard.noting(vault or Vault()),
         )
 
     @cached_property

@@ -88,7 +88,7 @@ class GuardedClient:
         fixed = "\n".join(_strings([prompt.schema, prompt.choices, tools]))
         if fixed:
             kept = self._asked(lambda: [self.guard.release(fixed, profile, self.outlet)], 1)
-            if kept != [fixed]:
+            if kept != [fixed] or vault.knows(fixed):
                 raise EgressBlocked(
                     f"The schema, labels or tools hold what may not leave for {self.outlet}.",
                     "Take it out of them, or use a private model.",

@@ -36,6 +36,7 @@ def assess(
     max_chars: int = MAX_CHARS,
     seconds: float = SECONDS,
     lifts: Callable[[Finding], bool] = lambda _finding: False,
+    note: Callable[[Finding, str], None] = lambda _finding, _value: None,
 ) -> Assessment:
     """The sensitivity of everything in `request` that may reach a model.
 
@@ -47,12 +48,13 @@ def assess(
     ----------
     max_chars, seconds: limits of one scan.
     lifts: whether a finding may be redacted, or may leave (`Guard.lifts`).
+    note: gets each finding with its text (`Guard.noting`).
     """
 
     def check(text: str) -> list[Finding]:
         return checked(text, scan, max_chars=max_chars, seconds=seconds)
 
-    made = _Assessed(lifts)
+    made = _Assessed(lifts, note)
     for source, text in _parts(request, read_text):
         made.look_at(source, text, check)
     made.look_across(_told(request), check)
@@ -64,6 +66,7 @@ class _Assessed:
     """An assessment in the making."""
 
     lifts: Callable[[Finding], bool]
+    note: Callable[[Finding, str], None]
     evidence: list[Evidence] = field(default_factory=list)
     levels: list[str] = field(default_factory=list)
     floors: list[str] = field(default_factory=list)
@@ -79,6 +82,8 @@ class _Assessed:
             return self._unchecked(f"{source} {why}")
         self._add(source, findings)
         self._add(f"{source}, decoded", hidden)
+        for each in findings:
+            self.note(each, text[each.start : each.end])
         self.floors += [each.sensitivity for each in findings if not self.lifts(each)]
         # No placeholder can stand for what only a decoded text says.
         self.floors += [each.sensitivity for each in hidden]

@@ -7,7 +7,7 @@ guard fails closed: what cannot be checked counts as secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from tandem.errors import EgressBlocked, SettingsError
 from tandem.privacy.across import across
 from tandem.privacy.checked import MAX_CHARS, SECONDS, Scan, Unchecked, checked
 from tandem.privacy.detectors import STATEMENTS, Finding, highest
-from tandem.privacy.readings import disguised
+from tandem.privacy.readings import disguised, readings
 from tandem.privacy.redaction import Vault, without_placeholders
 from tandem.records import Profile, Sensitivity
 from tandem.settings import Leave, Privacy
@@ -103,9 +103,28 @@ class Guard:
         """
         guard = self.narrowed(profile.get("public_may_see"))
         guard._admit(profile, outlet)
-        released = [guard._redacted(text, outlet, vault) for text in texts]
+        found = [guard._findings(text, outlet) for text in texts]
+        note = guard.noting(vault)
+        for text, findings in zip(texts, found, strict=True):
+            for each in findings:
+                note(each, text[each.start : each.end])
+        released = [
+            guard._redacted(text, findings, outlet, vault)
+            for text, findings in zip(texts, found, strict=True)
+        ]
         guard._look_across(released, outlet)
+        guard._look_for_known(released, outlet, vault)
         return released
+
+    def noting(self, vault: Vault) -> Callable[[Finding, str], None]:
+        """Makes `vault` know each value that is found and must be redacted, so that it is redacted
+        as well where nothing around it tells what it is."""
+
+        def note(finding: Finding, value: str) -> None:
+            if self._mode(finding) == "redact":
+                vault.know(finding.type, value)
+
+        return note
 
     def narrowed(self, seen: Collection[Sensitivity] | None) -> Guard:
         """This guard where no more than `seen` may leave unnamed; None: all that it lets leave."""
@@ -174,8 +193,7 @@ class Guard:
             ]
             raise _blocked(outlet, f"the text is {level} ({', '.join(type_names(held))})")
 
-    def _redacted(self, text: str, outlet: str, vault: Vault) -> str:
-        found = self._findings(text, outlet)
+    def _redacted(self, text: str, found: Sequence[Finding], outlet: str, vault: Vault) -> str:
         hidden = [each for each, _ in self._hidden(text, found, outlet)]
         # No placeholder can stand for what only a decoded text says.
         kept_back = [each for each in hidden if self._mode(each) != "allow"]
@@ -184,14 +202,11 @@ class Guard:
         if "redact" not in self.leave.values():
             return text
         parts, done = [], 0
-        for each in found:
-            if self._mode(each) != "redact":
-                continue
-            if each.start < done:
-                raise _blocked(outlet, "findings overlap, so they cannot be redacted")
-            parts.append(vault.protect(text[done : each.start]))
-            parts.append(vault.placeholder(each.type, text[each.start : each.end]))
-            done = each.end
+        spans = [(at.start, at.end, at.type) for at in found if self._mode(at) == "redact"]
+        for start, end, kind in _united([*spans, *vault.places(text)]):
+            parts.append(vault.protect(text[done:start]))
+            parts.append(vault.placeholder(kind, text[start:end]))
+            done = end
         redacted = "".join([*parts, vault.protect(text[done:])])
         if redacted != text:
             # What only shows once its neighbour is gone.
@@ -203,6 +218,12 @@ class Guard:
         """Refuse what only shows where texts are put together."""
         found = across(texts, lambda text: self._seen(text, outlet))
         self._refuse([finding for finding, span in found if _says(span)], outlet)
+
+    def _look_for_known(self, texts: Sequence[str], outlet: str, vault: Vault) -> None:
+        """Refuse a value that is redacted elsewhere, and stands here encoded or in two texts."""
+        said = [reading for text in texts for reading in readings(text)]
+        if any(map(vault.knows, ("\n".join(texts), *said))):
+            raise _blocked(outlet, "a value that is redacted elsewhere is encoded, or in two texts")
 
 
 def remaining(profile: Profile) -> Sensitivity:
@@ -217,6 +238,19 @@ def type_names(findings: Sequence[Finding]) -> list[str]:
         finding.type if _TYPE_NAME.fullmatch(finding.type) else "OTHER" for finding in findings
     )
     return sorted(set(names))
+
+
+def _united(spans: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Spans with their types, in order; those that overlap as one, with the type of the longest."""
+    united: list[tuple[int, int, str]] = []
+    for span in sorted(spans):
+        if united and span[0] < united[-1][1]:
+            last = united.pop()
+            _, _, kind = max(last, span, key=lambda each: each[1] - each[0])
+            united.append((last[0], max(last[1], span[1]), kind))
+        else:
+            united.append(span)
+    return united
 
 
 def _says(span: str) -> bool:

@@ -32,7 +32,7 @@ def disguised(
     """What `check` finds in the readings of `text` beside what it `found` in the text itself, each
     with the characters it covers there. Raises what `check` raises."""
     known = {(each.type, _undone(text[each.start : each.end])) for each in found}
-    for reading in _readings(text):
+    for reading in readings(text):
         for finding in check(reading):
             said = reading[finding.start : finding.end]
             if (finding.type, said) not in known:
@@ -40,7 +40,8 @@ def disguised(
                 yield finding, said
 
 
-def _readings(text: str) -> Iterator[str]:
+def readings(text: str) -> Iterator[str]:
+    """What `text` says where encodings are undone; nothing where there are none."""
     plain = _undone(text)
     if plain != text:
         yield plain

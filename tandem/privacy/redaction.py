@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from tandem.privacy.known import SHORTEST, folded, places
+
 PLACEHOLDER: Final = re.compile(r"<([A-Z][A-Z0-9_]{0,40})_([1-9]\d{0,5})>")
 WRITTEN: Final = re.compile(r"(?:<|\\u003[cC])([A-Z][A-Z0-9_]{0,40}_[1-9]\d{0,5})(?:>|\\u003[eE])")
 """A placeholder in an answer; a model may write its brackets as JSON escapes."""
@@ -42,6 +44,7 @@ class Vault:
         self._names: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self._numbers: Counter[str] = Counter()
+        self._known: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"Vault({len(self._values)} placeholders)"
@@ -59,6 +62,23 @@ class Vault:
     def protect(self, text: str) -> str:
         """`text` with what merely looks like a placeholder replaced by one."""
         return PLACEHOLDER.sub(lambda found: self.placeholder(_LITERAL, found[0]), text)
+
+    def know(self, kind: str, value: str) -> None:
+        """Remember a value that must be replaced wherever it comes; too short ones are not."""
+        if len(short := folded(value)) >= SHORTEST:
+            with self._lock:
+                self._known.setdefault(short, kind)
+
+    def knows(self, text: str) -> bool:
+        """Whether a known value, or what is left of one beside a cut, stands in `text`."""
+        return any(self.places(piece) for piece in _pieces(text))
+
+    def places(self, text: str) -> list[tuple[int, int, str]]:
+        """Start, end and type of each known value in `text`; see `known.places`."""
+        known = dict(self._known)
+        if not known:
+            return []
+        return [(start, end, known[value]) for start, end, value in places(text, known)]
 
     def restore(self, text: str, *, in_json: bool = False) -> str:
         """`text` with each placeholder replaced by what it stands for.
@@ -167,6 +187,11 @@ class Vaults:
         """The run is over."""
         with self._lock:
             self._kept.pop(run_id, None)
+
+
+def _pieces(text: str) -> list[str]:
+    """What stands between the placeholders of `text`."""
+    return PLACEHOLDER.sub("\0", text).split("\0")
 
 
 def without_placeholders(text: str) -> str:

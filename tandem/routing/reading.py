@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tandem.models.tier import Prompt, TierCall
+from tandem.privacy.known import CUT
 from tandem.records import Message, Request
 
 READ_CHARS: Final = 1500
@@ -97,4 +98,4 @@ def _shortened(text: str) -> str:
     if len(text) <= READ_CHARS:
         return text
     half = READ_CHARS // 2
-    return f"{text[:half]}\n[...]\n{text[-half:]}"
+    return f"{text[:half]}\n{CUT}\n{text[-half:]}"
