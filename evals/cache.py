@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from tandem.errors import EgressBlocked
 from tandem.models.attempts import AnsweredCall, CallLog
 from tandem.models.tier import CallContext, Completion, Prompt, Tier, TierCall, Token, ToolCall
 from tandem.records import Attempt, ErrorInfo, Message, TierName, Usage
@@ -92,7 +93,9 @@ class CachedTier:
     fingerprint: what tells its models from others (settings and files).
     price: what usage and seconds cost at present; kept answers are priced by it. None where a
         stand-in may have answered: then the cost is kept.
-    release: asks the guard, as the tier itself would; None where its models are private.
+    release: asks the guard, as the tier itself would; None where all its models are private.
+    first_private: the first model is private: it may answer what the guard refuses.
+    keeps: whether an answer in this context may be kept; None: any.
     sent: gets each prompt that goes (or once went) to a model that is not private.
     """
 
@@ -103,6 +106,8 @@ class CachedTier:
     price_call: Callable[[Usage, float], float] | None = None
     release: Callable[[str, CallContext], str] | None = None
     sent: Callable[[str], None] | None = None
+    first_private: bool = False
+    keeps: Callable[[CallContext], bool] | None = None
 
     @property
     def name(self) -> TierName:
@@ -202,14 +207,12 @@ class CachedCall:
     ) -> dict[str, Any]:
         started = time.perf_counter()
         try:
-            seen = self._released(asked)
-            # Two requests may be the same once they are redacted; their answers are not.
-            told = seen if seen == asked else [asked, seen]
-            key = key_of(self._tier.fingerprint, told)
-            kept = self._tier.cache.get(key)
+            key = self._key(asked)
+            kept = self._tier.cache.get(key) if key else None
             if kept is None:
                 kept = self._ask(ask)
-                self._tier.cache.put(key, kept)
+                if key and (self._tier.keeps is None or self._tier.keeps(self._context)):
+                    self._tier.cache.put(key, kept)
             elif self._tier.price_call is not None:
                 kept["cost"] = self._tier.price_call(kept["usage"], kept["seconds"])
         finally:
@@ -217,6 +220,21 @@ class CachedCall:
         self._log.add(_answered(kept))
         self._log.spend(kept["seconds"])
         return kept
+
+    def _key(self, asked: Mapping[str, Any]) -> str:
+        """What the answer is kept under; empty where only a private model may answer, and who
+        answered what is kept is not known. Raises EgressBlocked where none may."""
+        if self._tier.release is not None and self._context.private_only:
+            return ""
+        try:
+            seen = self._released(asked)
+        except EgressBlocked:
+            if not self._tier.first_private:
+                raise
+            return ""
+        # Two requests may be the same once they are redacted; their answers are not.
+        told = seen if seen == asked else [asked, seen]
+        return key_of(self._tier.fingerprint, told)
 
     def _ask(self, ask: Callable[[TierCall], dict[str, Any]]) -> dict[str, Any]:
         # Bound anew for each call, so that its attempt holds this call's figures alone. Tokens come
@@ -230,7 +248,8 @@ class CachedCall:
             raise
         made = call.attempt(None)
         names = ("text", "model", "finish", "usage", "seconds", "cost", "calls")
-        return {**answer, **{name: made[name] for name in names}}  # type: ignore[literal-required]
+        told = {name: made[name] for name in names}  # type: ignore[literal-required]
+        return {**answer, **told, "notes": made["signals"]}
 
     def _released(self, asked: Mapping[str, Any]) -> Any:
         """What the model would see. Raises EgressBlocked where it may not."""
@@ -262,4 +281,5 @@ def _answered(kept: Mapping[str, Any]) -> AnsweredCall:
         usage=kept["usage"],
         cost=kept["cost"],
         calls=kept["calls"],
+        notes=kept.get("notes", {}),
     )

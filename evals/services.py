@@ -39,6 +39,8 @@ class EvalServices(Services):
         self.stopwatch = Stopwatch()
         self.sent: list[str] = []
         """Prompts for models that are not private, since somebody last cleared the list."""
+        self.published = False
+        """Whether the case under way is of a published suite."""
         self._ledger_file = ledger_file
 
     @cached_property
@@ -54,15 +56,23 @@ class EvalServices(Services):
         """The tier `name`, its answers kept."""
         first, *stand_ins = self.settings.chain(name, task)
         model = self.settings.models[first]
+        all_private = all(self.settings.models[each].private for each in (first, *stand_ins))
         return CachedTier(
             inner=super().tier(name, task),
             cache=self.cache,
             fingerprint=fingerprint(self.settings, (first, *stand_ins)),
             stopwatch=self.stopwatch,
             price_call=None if stand_ins else tariff(model.price).cost,
-            release=None if model.private else self._releaser(name),
+            release=None if all_private else self._releaser(name),
             sent=self.sent.append,
+            first_private=model.private,
+            keeps=self._may_be_kept,
         )
+
+    def _may_be_kept(self, context: CallContext) -> bool:
+        """Kept answers hold the originals of what was redacted."""
+        open_to = self.settings.privacy.public_may_see
+        return self.published or context.profile["sensitivity"] in open_to
 
     def _releaser(self, name: TierName) -> Callable[[str, CallContext], str]:
         def release(text: str, context: CallContext) -> str:

@@ -77,9 +77,9 @@ def make_target(policy: str, bench: Bench, public: Callable[[str], bool]) -> Tar
     kind, _, argument = policy.partition(":")
     if kind == "settings" and argument:
         own = EvalServices(load(argument), bench.cache, bench.folder / "ledger.sqlite")
-        return GraphTarget(policy, own)
+        return GraphTarget(policy, own, public)
     if policy == "tandem":
-        return GraphTarget(policy, bench.services)
+        return GraphTarget(policy, bench.services, public)
     slm = TierTarget("slm_only", "slm", bench.services, bench.services, public)
     llm = TierTarget("llm_only", "llm", bench.services, bench.baseline, public)
     if policy in ("slm_only", "llm_only"):
@@ -107,16 +107,18 @@ def applies(policy: str, case: Case) -> bool:
 class GraphTarget:
     """The real graph over kept answers."""
 
-    def __init__(self, policy: str, services: EvalServices) -> None:
+    def __init__(self, policy: str, services: EvalServices, public: Callable[[str], bool]) -> None:
         from tandem.graphs.hybrid import build
 
         self._policy = policy
         self._services = services
+        self._public = public
         self._graph = build(services).compile()
 
     def __call__(self, case: Case) -> Result:
         """Run the case. Raises TandemError where it cannot be run at all."""
         request = _request(case, self._services)
+        self._services.published = self._public(case["suite"])
         self._services.stopwatch.reset()
         self._services.sent.clear()
         started = time.perf_counter()
@@ -149,7 +151,9 @@ class TierTarget:
 
     def __call__(self, case: Case) -> Result:
         """Run the case. Raises TandemError where it cannot be run at all."""
-        services = self.baseline if self.public(case["suite"]) else self.services
+        published = self.public(case["suite"])
+        services = self.baseline if published else self.services
+        services.published = published
         request = _request(case, services)
         services.stopwatch.reset()
         services.sent.clear()

@@ -11,7 +11,7 @@ import pytest
 
 from tandem.errors import EgressBlocked, ModelUnavailable
 from tandem.evals.cache import AnswerCache, CachedCall, CachedTier, Stopwatch
-from tandem.evals.services import fingerprint
+from tandem.evals.services import EvalServices, fingerprint
 from tandem.models.tier import CallContext, Completion, Prompt, ToolCall
 from tandem.settings import Model, Price, Settings
 from tests.unit.evals.fakes import RuleTier
@@ -19,6 +19,7 @@ from tests.unit.fakes import completion
 
 ANSWER = completion("yes it is", seconds=2.5, cost=0.25, model="small")
 PROMPT = Prompt([{"role": "user", "content": "Is it?"}], 10, choices=["yes it is", "no"])
+NOTES = {"redacted:EMAIL": 1.0}
 TOOL = {"name": "look", "description": "", "parameters": {"type": "object", "properties": {}}}
 
 
@@ -124,6 +125,76 @@ def test_a_kept_answer_is_not_given_where_the_guard_refuses(tmp_path: Path) -> N
     with pytest.raises(EgressBlocked):
         call.complete(PROMPT)
     assert (len(sent), inner.asked) == (1, 1)
+
+
+def test_what_was_redacted_is_told_of_a_kept_answer_too(tmp_path: Path) -> None:
+    class Noting(RuleTier):
+        def bind(self, context: CallContext) -> Any:
+            call = super().bind(context)
+            made = call.attempt
+            call.attempt = lambda output: {**made(output), "signals": NOTES}  # type: ignore
+            return call
+
+    inner = Noting("llm", lambda _: ANSWER)
+    for _ in range(2):
+        call = bound(tier(tmp_path, inner))
+        call.complete(PROMPT)
+        assert call.attempt(None)["signals"] == NOTES
+    assert inner.asked == 1
+
+
+def test_what_may_not_be_kept_is_asked_anew(tmp_path: Path) -> None:
+    inner = RuleTier("llm", lambda _: ANSWER)
+    for _ in range(2):
+        bound(tier(tmp_path, inner, keeps=lambda context: bool(context.task))).complete(PROMPT)
+    assert inner.asked == 2
+    for _ in range(2):
+        made = tier(tmp_path, inner, keeps=lambda context: bool(context.task))
+        bound(made, task="faq").complete(PROMPT)
+    assert inner.asked == 3
+
+
+def test_a_chain_that_ends_in_public_gives_no_kept_answer_where_the_guard_refuses(
+    tmp_path: Path,
+) -> None:
+    def release(text: str, context: CallContext) -> str:
+        if context.task:
+            raise EgressBlocked("It may not leave.")
+        return text
+
+    inner = RuleTier("slm", lambda _: ANSWER)
+    made = tier(tmp_path, inner, release=release, first_private=True)
+    bound(made).complete(PROMPT)
+    for context in ({"task": "faq"}, {"task": "faq"}, {"private_only": True}):
+        assert bound(made, **context).complete(PROMPT) == ANSWER
+    assert inner.asked == 4
+    bound(made).complete(PROMPT)
+    assert inner.asked == 4
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "published", "kept"),
+    [("none", False, True), ("personal", False, False), ("personal", True, True)],
+)
+def test_only_what_may_be_seen_or_is_published_is_kept(
+    tmp_path: Path, sensitivity: Any, published: bool, kept: bool
+) -> None:
+    chain = {"a": Model(path="a.gguf", private=True), "b": Model(path="b.gguf", private=False)}
+    settings = Settings.model_validate(
+        {
+            "home": tmp_path,
+            "models": {name: model.model_dump() for name, model in chain.items()},
+            "tiers": {"slm": {"model": "a", "stand_ins": ["b"]}, "llm": {"model": "b"}},
+            "privacy": {"stand_ins_may_be_less_private": True},
+        }
+    )
+    services = EvalServices(settings, AnswerCache(tmp_path / "a.sqlite"), tmp_path / "l.sqlite")
+    services.published = published
+    made: Any = services.tier("slm")
+    assert (made.release is not None, made.first_private) == (True, True)
+    context: Any = {"profile": {"sensitivity": sensitivity}, "deadline": 0.0}
+    assert made.keeps(CallContext(**context)) is kept
+    services.close()
 
 
 def test_kept_answers_stream_too(tmp_path: Path) -> None:
