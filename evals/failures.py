@@ -85,9 +85,15 @@ def worst(
 
 def sensitive(results: Sequence[Result]) -> set[tuple[str, str]]:
     """Suite and id of the rows that some policy found sensitive, or that none could assess."""
-    found = {_row(one) for one in results if one["sensitivity"] not in _OPEN}
+    looked_at = (one for one in results if not _unread(one))
+    found = {_row(one) for one in looked_at if one["sensitivity"] not in _OPEN}
     assessed = {_row(one) for one in results if one["routed_task"]}
     return found | {_row(one) for one in results} - assessed
+
+
+def _unread(result: Result) -> bool:
+    """Whether the run ended before anything looked at the row (`of_error`): then others tell."""
+    return bool(result["error"]) and not result["routed_task"] and not result["reasons"]
 
 
 def _row(result: Result) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from tandem.records import Answer, Attempt, ErrorInfo, GateFailure, Profile
 
 
 def of_error(policy: str, case: Case, error: ErrorInfo | None) -> Result:
-    """The result of a case that could not be run."""
+    """The result of a case that could not be run, and counts as secret: nothing looked at it."""
     return {
         "id": case["id"],
         "case_sum": case_sum(case),
@@ -21,7 +21,7 @@ def of_error(policy: str, case: Case, error: ErrorInfo | None) -> Result:
         "draft": None,
         "tier": None,
         "routed_task": "",
-        "sensitivity": "none",
+        "sensitivity": "secret",
         "route": [],
         "reasons": [],
         "cost": 0.0,

@@ -10,11 +10,22 @@ import pytest
 
 from tandem.errors import InvalidRequest
 from tandem.evals import pictures
-from tandem.evals.failures import MASKED, OTHER, SHOWN, UNSERVED, WITHHELD, confusion, worst
+from tandem.evals.failures import (
+    MASKED,
+    OTHER,
+    SHOWN,
+    UNSERVED,
+    WITHHELD,
+    confusion,
+    sensitive,
+    worst,
+)
 from tandem.evals.markdown import failures_text, p_text
+from tandem.evals.outcomes import of_error
 from tandem.evals.report import NO_PICTURES, Report
 from tandem.evals.summarise import summarise
 from tandem.evals.summary import NO_MODEL
+from tests.unit.evals.cases import case
 from tests.unit.evals.test_summary import SUITES, policy, row, step, three
 
 PRIMARY = dict.fromkeys(SUITES, "label_match")
@@ -120,6 +131,16 @@ def test_of_a_sensitive_row_no_text_is_shown(level: str) -> None:
 def test_a_row_is_sensitive_if_any_policy_found_it_so() -> None:
     rows = [row(1, "tandem", False), row(1, "slm_only", True, sensitivity="personal")]
     assert worst(rows, PRIMARY, "tandem")[0]["got"] == WITHHELD
+
+
+def test_a_row_that_nobody_assessed_counts_as_secret_and_hides_no_other() -> None:
+    error: Any = {"code": "deadline", "what": "", "remedy": ""}
+    unread = of_error("tandem", case(1), error)
+    assert unread["sensitivity"] == "secret"
+    assert len(sensitive([unread])) == 1
+    assert sensitive([unread, row(1, "slm_only", True, suite=unread["suite"])]) == set()
+    told = {**unread, "reasons": ["secret: found 1 API_KEY"]}
+    assert len(sensitive([told, row(1, "slm_only", True, suite=unread["suite"])])) == 1  # type: ignore[list-item]
 
 
 def test_a_row_that_nobody_assessed_is_not_shown() -> None:

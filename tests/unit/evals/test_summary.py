@@ -34,6 +34,7 @@ def row(number: int, policy: str, right: bool | None, suite: str = "films", **fi
         "output": None if right is None else {"label": "positive" if right else "negative"},
         "tier": None if right is None else "llm" if policy == "llm_only" else "slm",
         "routed_task": "sentiment",
+        "sensitivity": "none",
         "cost": 1.0 if policy == "llm_only" else 0.1,
         "seconds": 4.0 if policy == "llm_only" else 1.0,
         "scores": {"label_match": float(bool(right))},

@@ -40,6 +40,7 @@ def result(policy: str, case: Case, label: str = "positive", **fields: Any) -> R
         "output": {"label": label},
         "tier": "slm",
         "routed_task": "sentiment",
+        "sensitivity": "none",
         "cost": 0.25,
         "seconds": 1.5,
         "scores": {"label_match": right},
