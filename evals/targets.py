@@ -27,6 +27,7 @@ from tandem.nodes.run_task import attempted
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
 from tandem.privacy.assess import Assessment
+from tandem.privacy.redaction import Vault
 from tandem.records import Answer, Attempt, Document, Profile, Request, TierName
 from tandem.settings import Settings, load
 
@@ -158,8 +159,9 @@ class TierTarget:
         services.stopwatch.reset()
         services.sent.clear()
         started = time.perf_counter()
-        profile = _profile(case, request, services.assess(request))
-        call = self._bound(services, case["task"], profile)
+        vault = Vault()
+        profile = _profile(case, request, services.assess(request, vault=vault))
+        call = self._bound(services, case["task"], profile, vault)
         failed: list[str] = []
         if case["task"] == _TOOL_TASK:
             attempt = attempted(call, lambda: _choose(case, call))
@@ -170,9 +172,11 @@ class TierTarget:
         result = of_attempt(self.policy, case, profile, attempt, failed, llm_price)
         return timed(result, max(own, 0.0), _leaks(case, services))
 
-    def _bound(self, services: EvalServices, task: str, profile: Profile) -> TierCall:
+    def _bound(self, services: EvalServices, task: str, profile: Profile, vault: Vault) -> TierCall:
         deadline = time.time() + services.settings.limits.deadline_s
-        context = CallContext(profile=profile, deadline=deadline, task=task, run_id="evaluation")
+        context = CallContext(
+            profile=profile, deadline=deadline, task=task, run_id="evaluation", vault=vault
+        )
         return services.tier(self.tier, task).bind(context)
 
     def _attempt(

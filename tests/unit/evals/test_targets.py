@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from tandem.errors import InvalidRequest, ModelUnavailable, SettingsError
+from tandem.evals.cache import AnswerCache
 from tandem.evals.result import Result, asked_llm, served
-from tandem.evals.targets import applies, make_target
-from tandem.models.tier import Completion, Token, ToolCall
+from tandem.evals.targets import Bench, applies, make_target
+from tandem.models.tier import CallContext, Completion, Token, ToolCall
+from tandem.settings import Privacy, Settings
 from tests.unit.evals.cases import case
 from tests.unit.evals.fakes import RulePool, RuleTier, bench
 from tests.unit.fakes import completion
@@ -47,6 +49,28 @@ def result(
         return make_target(policy, made, lambda _: public)(case(**fields))
     finally:
         made.close()
+
+
+class Watched(RuleTier):
+    """Notes what each call was bound to."""
+
+    def bind(self, context: CallContext) -> Any:
+        contexts.append(context)
+        return super().bind(context)
+
+
+contexts: list[CallContext] = []
+
+
+@pytest.mark.parametrize("leave", ["redact", "block"])
+def test_what_a_case_holds_is_known_before_its_task_cuts_it(leave: Any, tmp_path: Path) -> None:
+    privacy = Privacy(leave={"PASSWORD": leave})
+    made = Bench(Settings(home=tmp_path, privacy=privacy), AnswerCache(tmp_path / "a"), tmp_path)
+    made.services.__dict__["pool"] = RulePool(small(), Watched("llm", lambda _: RIGHT))
+    request = {"text": "My PIN is 4821.", "labels": ["positive", "negative"]}
+    make_target("llm_only", made, lambda _: False)(case(request=request))
+    made.close()
+    assert contexts.pop().vault.knows("x 4821") is (leave == "redact")
 
 
 def test_slm_only_serves_what_the_gates_reject(tmp_path: Path) -> None:
