@@ -26,9 +26,10 @@ from tandem.nodes.state import State
 from tandem.nodes.task import Task
 from tandem.privacy.tracing import traced
 from tandem.quality.calibration.examples import same_key
-from tandem.records import Answer, Attempt
+from tandem.records import Answer, Attempt, Profile, Sensitivity
 from tandem.routing.policy import LlmAccess
 from tandem.services import Services
+from tandem.settings import Settings
 
 log = logging.getLogger(__name__)
 REJECTED = "rejected"
@@ -90,7 +91,7 @@ class Shadow:
         profile, settings = state["profile"], self.services.settings
         access = LlmAccess(
             llm_is_private=self.services.tier("llm", profile["task"]).private,
-            public_may_see=settings.privacy.public_may_see,
+            public_may_see=_public_may_see(profile, settings),
             private_only=private_only,
             barred=spent_budget(self.services, profile["tenant"]),
         )
@@ -112,9 +113,14 @@ class Shadow:
                 private_only=private_only,
             )
         )
-        visible = settings.privacy.public_may_see
+        visible = _public_may_see(profile, settings)
         with traced(profile["sensitivity"], self.services.detector, visible):
             return attempted(call, lambda: task.attempt(state["prepared"], call))
+
+
+def _public_may_see(profile: Profile, settings: Settings) -> tuple[Sensitivity, ...]:
+    """The settings', or less where a rule said so of the run."""
+    return tuple(profile.get("public_may_see", settings.privacy.public_may_see))
 
 
 def drawn(run_id: str, share: float) -> bool:

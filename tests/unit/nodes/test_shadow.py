@@ -103,6 +103,16 @@ def test_redaction_is_no_leave_to_check(tmp_path: Path) -> None:
     assert given.fakes["llm"].bound == []
 
 
+@pytest.mark.parametrize("seen", [["none"], ["none", "internal"]])
+def test_a_rule_that_lets_less_leave_holds_for_the_shadow(tmp_path: Path, seen: Any) -> None:
+    privacy = {"leave": {"PERSON": "redact"}}
+    policy = {"rules": [{"name": "tight", "public_may_see": seen}]}
+    given = services(tmp_path, llm=["up"], privacy=privacy, policy=policy, **ALL)
+    calibrate(given, promise("head", threshold=0.1))
+    assert ask(given, f"{CLEAR} says Mr. Smith")["status"] == "accepted"
+    assert len(given.fakes["llm"].bound) == (0 if seen == ["none"] else 1)
+
+
 def test_a_private_llm_may_see_what_is_sensitive(tmp_path: Path) -> None:
     given = services(tmp_path, llm=["up"], llm_private=True, **ALL)
     calibrate(given, promise("head", threshold=0.1))
