@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from tandem.privacy.detectors import Finding
+from tandem.privacy.detectors import Detector, Finding
 
 Scan = Callable[[str], Sequence[Finding]]
 
@@ -44,11 +44,17 @@ def checked(
         return []
     if len(text) > max_chars:
         raise Unchecked(f"has over {max_chars} characters and was not checked")
+    kept = scan.kept if isinstance(scan, Detector) else None
+    if kept is not None and (known := kept.get(text)) is not None:
+        return known
     found = _within(scan, text, seconds)
     # A list or tuple, and nothing that is merely empty or falsy: "nothing found" must be said.
     if not isinstance(found, list | tuple) or not all(_is_of(each, text) for each in found):
         raise Unchecked("could not be checked")
-    return sorted(found, key=lambda finding: finding.start)
+    ordered = sorted(found, key=lambda finding: finding.start)
+    if kept is not None:
+        kept.put(text, ordered)
+    return ordered
 
 
 def _within(scan: Scan, text: str, seconds: float) -> Any:

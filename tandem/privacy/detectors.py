@@ -9,11 +9,12 @@ places and organisations are not found by patterns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from tandem.privacy import addresses, contacts, national, phones, secrets, statements
 from tandem.privacy.base import Finder, Pattern
+from tandem.privacy.kept import Kept
 from tandem.privacy.normalise import normalise
 from tandem.privacy.own import own_detectors
 from tandem.records import SENSITIVITIES, Sensitivity
@@ -68,14 +69,17 @@ def highest(levels: Iterable[str]) -> Sensitivity:
 
 @dataclass(frozen=True)
 class Detector:
-    """Finds what is sensitive in a text: `detector(text)`. Holds no state; thread-safe.
+    """Finds what is sensitive in a text: `detector(text)`. The same text always gives the same;
+    thread-safe.
 
     Parameters
     ----------
     own: the customer's detectors, beside the shipped ones, which cannot be taken away.
+    kept: what was found in the last texts, for `checked`.
     """
 
     own: tuple[Pattern | Finder, ...] = ()
+    kept: Kept[Finding] = field(default_factory=Kept, compare=False, repr=False)
 
     @classmethod
     def from_settings(cls, privacy: Privacy) -> Detector:
