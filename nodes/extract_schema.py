@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from tandem.errors import InvalidRequest
+from tandem.nodes.schema_faults import fault
 from tandem.quality.grounding import branches
 
 Schema = dict[str, Any]
@@ -60,7 +61,7 @@ def valid(schema: Any) -> Schema:
         raise _too_large() from error
     except SchemaError as error:
         raise InvalidRequest(
-            f"output_schema is not valid at {error.json_path}: {error.validator} is broken.",
+            f"output_schema is not valid at {error.json_path}: {fault(error)}.",
             "Correct the schema (JSON Schema 2020-12).",
         ) from error
     return _Inliner(schema).inlined()

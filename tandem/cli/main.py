@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -24,12 +25,14 @@ from tandem.cli import (
     run,
 )
 from tandem.cli import eval as eval_command
-from tandem.cli.requests import unexpected
+from tandem.cli.requests import masked, unexpected
 from tandem.errors import InvalidRequest, TandemError
 from tandem.settings import Settings, load
 
 EXIT_ERROR = 1
 EXIT_INVALID = 2
+_SETTINGS: Final[ContextVar[Settings | None]] = ContextVar("settings", default=None)
+"""Those of the command that runs, for its errors; None until they are read."""
 
 app = typer.Typer(
     help="A small and a large language model in tandem: route, check, escalate, account.",
@@ -62,6 +65,7 @@ def options(
     """Read the settings once for every command."""
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
     ctx.obj = load(settings)
+    _SETTINGS.set(ctx.obj)
     if verbose:
         _mask_logs(ctx.obj)
 
@@ -78,6 +82,7 @@ def _mask_logs(settings: Settings) -> None:
 
 def main() -> None:
     """Entry point: errors are one or two sentences on stderr, never a traceback."""
+    _SETTINGS.set(None)
     try:
         app()
     except TandemError as error:
@@ -88,6 +93,6 @@ def main() -> None:
 
 
 def told(error: TandemError) -> int:
-    """Print `error` to stderr; the exit code that tells its kind."""
-    typer.echo(f"error: {error}", err=True)
+    """Print `error` to stderr, masked; the exit code that tells its kind."""
+    typer.echo(f"error: {masked(error, _SETTINGS.get())}", err=True)
     return EXIT_INVALID if isinstance(error, InvalidRequest) else EXIT_ERROR

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-from tandem.errors import InvalidRequest, TandemError
+from tandem.errors import InvalidRequest, TandemError, from_info
 from tandem.records import Document, Request
+from tandem.settings import Settings
 
 EXIT_BY_STATUS: Final = {"accepted": 0, "unverified": 3, "needs_review": 3, "failed": 4}
 """Exit code of a command by the status of its answer."""
@@ -72,6 +73,27 @@ def unexpected(error: Exception) -> TandemError:
         f"Tandem failed unexpectedly ({type(error).__name__}); the ledger holds what was done.",
         "`tandem --verbose` shows where; please report it.",
     )
+
+
+def masked(error: TandemError, settings: Settings | None) -> TandemError:
+    """`error` with what the detector finds in its words replaced by its type: names of files,
+    tasks and fields are the caller's, and may hold personal data.
+
+    Parameters
+    ----------
+    settings: None where they could not be read: the shipped detector looks alone.
+    """
+    from tandem.privacy.detectors import Detector
+    from tandem.privacy.masking import HIDDEN, mask
+
+    try:
+        detector = Detector.from_settings((settings or Settings()).privacy)
+        what, remedy = mask(error.what, detector), mask(error.remedy, detector)
+    except Exception:  # whatever it is: words that could not be looked at are not shown
+        what, remedy = HIDDEN, ""
+    if what == HIDDEN:
+        what = f"The words of this error ({error.code}) are hidden: they may hold personal data."
+    return from_info({"code": error.code, "what": what, "remedy": remedy})
 
 
 def _read(path: Path) -> str:

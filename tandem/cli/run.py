@@ -13,7 +13,7 @@ import typer
 from filelock import FileLock, Timeout
 
 from tandem.cli.live import LiveTable
-from tandem.cli.requests import request_of, unexpected
+from tandem.cli.requests import masked, request_of, unexpected
 from tandem.cli.rows import Output, Row, read_rows
 from tandem.errors import InvalidRequest, TandemError
 from tandem.models.cancel import Cancellation
@@ -126,7 +126,7 @@ def _answer(tandem: Tandem, row: Row, folder: Path) -> tuple[Answer | None, Erro
     try:
         answer = tandem.run(request_of(row, folder, tandem.services.load_file))
     except TandemError as error:
-        return error.answer, error.info()
+        return error.answer, masked(error, tandem.services.settings).info()
     except Exception as error:  # a fault of one row must not end the others
         _log.info("a row failed unexpectedly", exc_info=True)
         return None, unexpected(error).info()

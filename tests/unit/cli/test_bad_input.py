@@ -212,3 +212,42 @@ def test_with_the_llm_down_the_draft_is_marked(
     told = run("ask", SECRET, "--task", "sentiment", "--labels", "positive,negative")
     check(told, ERROR, "tandem doctor")
     assert "this draft was not accepted" in told.err
+
+
+MAIL = "anna.secret@corp.example"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--schema", json.dumps({"properties": {MAIL: {"type": "strng"}}})), "`type` must be one"),
+        (("--task", MAIL), "is not known"),
+        (("--file", f"{MAIL}.pdf"), "[EMAIL]"),
+    ],
+)
+def test_an_error_shows_no_personal_text(run: Run, words: tuple[str, str], said: str) -> None:
+    told = run("ask", "hello", *words)
+    check(told, INVALID, said)
+    assert "anna" not in told.err
+
+
+def test_an_error_that_cannot_be_looked_at_is_not_shown(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("no detector")
+
+    monkeypatch.setattr("tandem.privacy.masking.mask", fails)
+    told = run("ask", "hello", "--file", "anna.pdf")
+    check(told, INVALID, "hidden")
+    assert "anna" not in told.err
+
+
+def test_an_error_of_a_row_is_masked_where_it_is_written(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "in.jsonl").write_text(
+        json.dumps({"id": "1", "text": "", "files": [f"{MAIL}.pdf"]})
+    )
+    run("run", "in.jsonl", "out.jsonl")
+    written = (tmp_path / "out.jsonl").read_text()
+    assert "[EMAIL]" in written
+    assert "anna" not in written
