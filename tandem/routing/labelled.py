@@ -90,7 +90,13 @@ def ledger_rows(ledger: Ledger, tasks: Collection[str]) -> FromLedger:
 
 
 def check_enough(rows: Sequence[Labelled], min_rows: int = MIN_ROWS) -> None:
-    """Raises InvalidRequest where a task has fewer than `min_rows` rows, or there is one task."""
+    """Raises InvalidRequest: no rows; fewer than `min_rows` of a task; one task only."""
+    if not rows:
+        raise InvalidRequest(
+            "There are no labelled requests. Nothing was trained.",
+            "Give --data. The ledger has some only of runs whose caller declared the task, and "
+            "whose texts were kept ([ledger] texts).",
+        )
     counted = Counter(row.task for row in rows)
     few = {task: count for task, count in counted.items() if count < min_rows}
     if few:

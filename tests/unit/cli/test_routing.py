@@ -62,7 +62,7 @@ def test_it_trains_tells_and_writes(settings: Settings, tmp_path: Path) -> None:
 
 
 def test_the_ledger_says_what_it_has(settings: Settings) -> None:
-    with pytest.raises(InvalidRequest, match="one task"):
+    with pytest.raises(InvalidRequest, match="There are no labelled requests"):
         run(settings, "--from-ledger")
 
 

@@ -77,6 +77,8 @@ def test_too_few_rows_of_a_task_are_told() -> None:
         check_enough([*rows, few], 5)
     with pytest.raises(InvalidRequest, match="one task"):
         check_enough(rows, 5)
+    with pytest.raises(InvalidRequest, match=r"There are no labelled.*whose texts were kept"):
+        check_enough([], 5)
     check_enough([*rows, few], 1)
 
 
