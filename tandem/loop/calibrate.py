@@ -107,7 +107,7 @@ class Calibrator:
         ModelError, ModelFileError: a tier or the embeddings gave no answer.
         """
         parts = split(rows, self.options.seed)
-        refuse_too_few(len(parts.calibrate), self.options)
+        refuse_too_few(len(parts.calibrate), self.options, rows.repeats())
         vectors = self._embed(rows)
         head = self._head(rows, parts, vectors)
         head_logs, head_scores = self._head_says(rows, parts, vectors, head)
@@ -286,16 +286,16 @@ class Calibrator:
         )
 
 
-def refuse_too_few(rows: int, options: Options) -> None:
+def refuse_too_few(rows: int, options: Options, repeats: str = "") -> None:
     """Raises InvalidRequest where `rows` calibration rows cannot certify the target."""
     try:
         least = least_rows(options.target, options.confidence)
     except ValueError as error:
         raise InvalidRequest(f"{error}.", "Give shares such as 0.9.") from None
     if rows < least:
-        share = SHARES[1]
         raise InvalidRequest(
-            f"{rows} of the rows are for calibration, and {options.target:.4g} at a confidence of "
-            f"{options.confidence:.4g} takes at least {least}, all right.",
-            f"Give at least {round(2 * least / share)} rows, or a lower target.",
+            f"{repeats and repeats + '. '}{rows} of the rows are for calibration, and "
+            f"{options.target:.4g} at a confidence of {options.confidence:.4g} takes at least "
+            f"{least}, all right.",
+            f"Give at least {round(2 * least / SHARES[1])} different texts, or a lower target.",
         )

@@ -30,11 +30,30 @@ class LabelledRows:
     Parameters
     ----------
     names: the label set, in order. labels: positions in it, shape (rows,).
+    lines: where the rows stand in their file, from 1.
     """
 
     texts: Sequence[str]
     labels: Ints
     names: tuple[str, ...]
+    lines: Sequence[int] = ()
+
+    def repeats(self) -> str:
+        """Where rows repeat a text: how many texts there are, and the first two lines that give
+        one text two labels. Else empty."""
+        first: dict[str, int] = {}
+        told = ""
+        for row, text in enumerate(self.texts):
+            seen = first.setdefault(same_key(text), row)
+            if not told and self.lines and self.labels[seen] != self.labels[row]:
+                told = (
+                    "; the labels contradict each other in lines "
+                    f"{self.lines[seen]}, {self.lines[row]}"
+                )
+        count = len(first)
+        if count == len(self.texts):
+            return ""
+        return f"{len(self.texts)} rows hold {count} different text{'s'[: count > 1]}{told}"
 
 
 class Split(NamedTuple):
@@ -55,13 +74,13 @@ def read_labelled(path: Path, names: Sequence[str] = ()) -> LabelledRows:
 
     Raises
     ------
-    InvalidRequest: it cannot be read; a line is no such row; a label is not of the set; all rows
-        have one label. The message names the line and never holds the text.
+    InvalidRequest: a name is given twice; it cannot be read; a line is no such row; a label is
+        not of the set; all rows have one label. The message names the line and never holds the text.
     """
-    found: list[tuple[str, str]] = []
-    for number, line in enumerate(_lines(path), start=1):
-        if line.strip():
-            found.append(_row(path, number, line, names))
+    if len(set(names)) < len(names):
+        raise InvalidRequest("A label is given twice in --labels.", "Name each one once.")
+    lines = {at: line for at, line in enumerate(_lines(path), start=1) if line.strip()}
+    found = [_row(path, number, line, names) for number, line in lines.items()]
     if not found:
         raise InvalidRequest(f"{path} holds no rows.", "Give one JSON object a line.")
     counted = Counter(label for _, label in found)
@@ -73,7 +92,7 @@ def read_labelled(path: Path, names: Sequence[str] = ()) -> LabelledRows:
         )
     at = {label: position for position, label in enumerate(known)}
     return LabelledRows(
-        [text for text, _ in found], np.array([at[label] for _, label in found]), known
+        [text for text, _ in found], np.array([at[label] for _, label in found]), known, list(lines)
     )
 
 

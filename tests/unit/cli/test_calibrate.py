@@ -52,6 +52,13 @@ def test_what_cannot_be_calibrated_is_refused(
     check(run("calibrate", *words, "--data", rows), INVALID, said)
 
 
+def test_one_text_with_contradicting_labels_is_told(run: Run, rows: Path) -> None:
+    lines = [{"text": TEXTS[0], "label": ("up", "down")[at % 2]} for at in range(300)]
+    rows.write_text("\n".join(map(json.dumps, lines)))
+    said = "300 rows hold 1 different text; the labels contradict each other in lines 1, 2."
+    check(run("calibrate", "sentiment", "--data", rows), INVALID, said)
+
+
 def test_a_picture_that_cannot_be_written_is_told(run: Run, rows: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     picture = tmp_path / "none" / "curve.png"

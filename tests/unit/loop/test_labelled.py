@@ -50,6 +50,7 @@ def test_rows_of_several_forms(tmp_path: Path) -> None:
             ":2: the label is not one of --labels",
         ),
         (({"text": "x", "label": "a"}, {"text": "y", "label": "a"}), (), "the same label"),
+        (({"text": "x", "label": "a"},), ("a", "a"), "A label is given twice"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line_and_without_its_text(
@@ -59,6 +60,16 @@ def test_what_is_wrong_is_told_with_its_line_and_without_its_text(
         read_labelled(written(tmp_path, *rows), names)
     assert said in str(caught.value)
     assert "QUINCE" not in str(caught.value)
+
+
+def test_repeated_texts_and_contradicting_labels_are_told(tmp_path: Path) -> None:
+    rows: list[Any] = [{"text": "QUINCE", "label": label} for label in "aab"]
+    assert read_labelled(written(tmp_path, "", *rows)).repeats() == (
+        "3 rows hold 1 different text; the labels contradict each other in lines 2, 4"
+    )
+    rows = [{"text": text, "label": text} for text in "aab"]
+    assert read_labelled(written(tmp_path, *rows)).repeats() == "3 rows hold 2 different texts"
+    assert read_labelled(written(tmp_path, *rows[1:])).repeats() == ""
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
