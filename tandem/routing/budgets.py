@@ -22,6 +22,6 @@ def spent(budgets: Budgets, tenant: str, spend: Mapping[str, float], currency: s
     ):
         if amount >= limit:
             return (
-                f"today's budget {name} is spent: {amount:.4f} of {limit:.4f} {currency} (UTC day)"
+                f"today's budget {name} is spent: {amount:.6f} of {limit:.6f} {currency} (UTC day)"
             )
     return ""

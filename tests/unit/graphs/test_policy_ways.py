@@ -45,7 +45,7 @@ def test_a_spent_budget_leaves_the_slm(tmp_path: Path) -> None:
     answer = ask(services, {**SENTIMENT, "tenant": "bank"})
     assert (answer["status"], answer["error"]) == ("needs_review", None)
     assert services.fakes["llm"].prompts == []
-    assert said(answer, "today's budget of tenant 'bank' is spent: 1.5000 of 1.0000 USD")
+    assert said(answer, "today's budget of tenant 'bank' is spent: 1.500000 of 1.000000 USD")
 
 
 def test_another_tenants_budget_is_no_concern(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_rule_only_ever_tightens() -> None:
     narrowed = PUBLIC.tightened(rule(public_may_see=["none", "secret"]))
     assert narrowed.public_may_see == ("none",)
     private = LlmAccess(llm_is_private=False, public_may_see=("none",), private_only=True)
-    assert private.tightened(rule()).private_only
+    assert private.tightened(rule(may_escalate=True)).private_only
 
 
 _SEEN = st.lists(st.sampled_from(SENSITIVITIES), unique=True)
@@ -152,12 +152,12 @@ def test_an_attempt_that_would_not_end_in_time_is_not_begun() -> None:
     [
         (Budgets(), "bank", ""),
         (Budgets(per_day=10), "bank", ""),
-        (Budgets(per_day=3), "bank", "of all tenants is spent: 3.0000 of 3.0000 USD"),
-        (Budgets(tenant_per_day=2), "bank", "of tenant 'bank' is spent: 2.0000 of 2.0000 USD"),
+        (Budgets(per_day=3), "bank", "of all tenants is spent: 3.000000 of 3.000000 USD"),
+        (Budgets(tenant_per_day=2), "bank", "of tenant 'bank' is spent: 2.000000 of 2.000000 USD"),
         (Budgets(tenant_per_day=2, tenants={"bank": 5}), "bank", ""),
         (Budgets(tenant_per_day=2), "", ""),
         (Budgets(tenant_per_day=1), "", "of requests without a tenant is spent"),
-        (Budgets(tenants={"new": 0}), "new", "of tenant 'new' is spent: 0.0000 of 0.0000"),
+        (Budgets(tenants={"new": 0}), "new", "of tenant 'new' is spent: 0.000000 of 0.000000"),
     ],
 )
 def test_a_spent_budget_is_named_with_its_figures(budgets: Budgets, tenant: str, told: str) -> None:
