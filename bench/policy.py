@@ -92,7 +92,12 @@ def rules(count: int) -> Policy:
         for n in range(count)
     ]
     return Policy.model_validate(
-        {"rules": [{"name": str(place), "when": when} for place, when in enumerate(whens)]}
+        {
+            "rules": [
+                {"name": str(place), "when": when, "may_escalate": True}
+                for place, when in enumerate(whens)
+            ]
+        }
     )
 
 

@@ -36,6 +36,8 @@ def _exactly(value: Any) -> Any:
 
 
 def _alternatives(value: Any) -> Any:
+    if value in ([], ()):
+        raise ValueError("an empty list would match every request; leave `when` out to mean that")
     return [value] if isinstance(value, dict) else value
 
 
@@ -107,7 +109,7 @@ class Rule(Section):
 
     name: str = Field(min_length=1, max_length=80)
     when: Annotated[tuple[Conditions, ...], BeforeValidator(_alternatives)] = ()
-    """Empty: the rule matches every request."""
+    """Left out: the rule matches every request."""
     refuse: str = ""
     """What the caller is told; empty: the request is not refused."""
     first_tier: TierName | None = None
@@ -122,6 +124,11 @@ class Rule(Section):
         if self.refuse and actions:
             raise ValueError(
                 f"a rule that refuses decides nothing else; remove {', '.join(sorted(actions))}"
+            )
+        if not self.refuse and not actions:
+            raise ValueError(
+                "the rule decides nothing; give it an effect "
+                "(an exception from later rules: may_escalate = true)"
             )
         return self
 

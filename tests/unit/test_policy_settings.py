@@ -21,9 +21,15 @@ RULE = '[[policy.rules]]\nname = "a"\n'
         (RULE + "when = { complexity = { above = nan } }\n", 3, "finite number"),
         (RULE + "when = { documents = true }\n", 3, "documents"),
         (RULE + "when = { task = { any = ['a'], but = ['b'] } }\n", 3, "give one of `any`"),
+        (RULE + "when = []\nprivate_only = true\n", 3, "leave `when` out to mean that"),
+        (RULE + "when = { task = 'faq' }\n", 1, "the rule decides nothing"),
         (RULE + "first_tier = 'mlm'\n", 3, "'slm' or 'llm'"),
         (RULE + "refuse = 'No.'\nprivate_only = true\n", 1, "remove private_only"),
-        (RULE + RULE, 1, "two rules are called 'a'"),
+        (
+            RULE + "private_only = true\n" + RULE + "may_escalate = true\n",
+            1,
+            "two rules are called 'a'",
+        ),
         (RULE + "public_may_see = ['secret']\n", 3, "never more, and privacy.public_may_see"),
         ("[policy.budgets]\nper_day = -1\n", 2, "greater than or equal to 0"),
         ("[policy.budgets]\nwhen_spent = 'stop'\n", 2, "'slm_only' or 'refuse'"),
@@ -45,6 +51,6 @@ def test_a_bad_policy_is_refused_with_its_line_and_what_is_allowed(
 def test_the_forms_of_a_condition_mean_the_same() -> None:
     short = {"task": "faq", "documents": 2}
     long = [{"task": {"any": ["faq"]}, "documents": {"at_least": 2, "at_most": 2}}]
-    rules = [{"name": "a", "when": when} for when in (short, long)]
+    rules = [{"name": "a", "when": when, "private_only": True} for when in (short, long)]
     first, second = (Policy.model_validate({"rules": [rule]}) for rule in rules)
     assert first == second

@@ -25,7 +25,12 @@ FACTS = Facts(
 
 def policy(*whens: Any) -> Policy:
     return Policy.model_validate(
-        {"rules": [{"name": str(place), "when": when} for place, when in enumerate(whens)]}
+        {
+            "rules": [
+                {"name": str(place), "when": when, "may_escalate": True}
+                for place, when in enumerate(whens)
+            ]
+        }
     )
 
 
@@ -38,7 +43,6 @@ def matched(facts: Facts, *whens: Any) -> str | None:
     ("when", "holds"),
     [
         ({}, True),
-        ([], True),
         ({"task": "faq"}, True),
         ({"task": ["draft", "faq"]}, True),
         ({"task": {"but": ["faq"]}}, False),
