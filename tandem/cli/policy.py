@@ -52,8 +52,12 @@ def check(
 
 
 def _words(remarks: list[Remark], rules: int) -> str:
-    said = [f"{remark.level}: rule {remark.rule!r}: {remark.what}" for remark in remarks]
+    said = [f"{remark.level}: {_where(remark)}: {remark.what}" for remark in remarks]
     if not said:
         plural = "" if rules == 1 else "s"
         return f"{rules} rule{plural}: each can match, and every task is known."
     return "\n".join(said)
+
+
+def _where(remark: Remark) -> str:
+    return f"rule {remark.rule!r}" if remark.rule else "policy.budgets.tenants"

@@ -20,6 +20,7 @@ class Remark:
     """One thing to know of a rule."""
 
     rule: str
+    """Its name; empty: it is about the budgets."""
     level: Level
     kind: str
     what: str
@@ -36,17 +37,20 @@ def check_policy(settings: Settings, tasks: Collection[str], llm_is_private: boo
     remarks = [_of_shadow(shadow) for shadow in shadows(policy, settings.limits)]
     for rule in policy.rules:
         remarks += _unknown_tasks(rule, tasks)
+        remarks += _unknown_tenants(rule, settings.tenants)
         if not llm_is_private:
             remarks += _barred(rule, settings)
     order = [rule.name for rule in policy.rules]
-    return sorted(remarks, key=lambda remark: order.index(remark.rule))
+    remarks.sort(key=lambda remark: order.index(remark.rule))
+    return [*remarks, *_unknown_budgets(settings)]
 
 
 def _of_shadow(shadow: Shadow) -> Remark:
     part = "" if shadow.alternative is None else f"alternative {shadow.alternative + 1} of `when` "
     by = ", ".join(repr(name) for name in shadow.by)
+    fields = ", ".join(f"`{field}`" for field in shadow.impossible)
     what = {
-        "contradiction": f"{part}can never match: its conditions contradict one another, or limits",
+        "contradiction": f"{part}can never match: no request meets its condition on {fields}",
         "shadowed": f"{part}can never match: earlier rules take all of its requests ({by})",
         "undecided": f"{part}may be shadowed: too many overlaps to count out ({by})",
     }[shadow.problem]
@@ -66,6 +70,27 @@ def named_tasks(rule: Rule) -> set[str]:
     """The tasks that a rule's conditions name."""
     asked = [each.task for each in rule.when if each.task]
     return {name for names in asked for name in (*(names.any or ()), *(names.but or ()))}
+
+
+def _unknown_tenants(rule: Rule, declared: Collection[str]) -> Iterator[Remark]:
+    """Where tenants are declared, requests of others are refused, whatever the rules say."""
+    asked = [each.tenant for each in rule.when if each.tenant]
+    named = {name for names in asked for name in (*(names.any or ()), *(names.but or ()))}
+    yield from _undeclared(rule.name, named - {""}, declared)
+
+
+def _unknown_budgets(settings: Settings) -> Iterator[Remark]:
+    yield from _undeclared("", set(settings.policy.budgets.tenants) - {""}, settings.tenants)
+
+
+def _undeclared(rule: str, named: set[str], declared: Collection[str]) -> Iterator[Remark]:
+    if not declared:
+        return
+    for name in sorted(named - set(declared)):
+        yield Remark(
+            rule, "error", "unknown_tenant",
+            f"no tenant is called {name!r}; tenants: {', '.join(sorted(declared))}",
+        )  # fmt: skip
 
 
 def _barred(rule: Rule, settings: Settings) -> Iterator[Remark]:

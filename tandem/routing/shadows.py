@@ -28,6 +28,8 @@ class Shadow:
     problem: Problem
     by: tuple[str, ...] = ()
     """The earlier rules that take its requests."""
+    impossible: tuple[str, ...] = ()
+    """Of a contradiction: the fields whose condition no request meets."""
 
 
 def shadows(policy: Policy, limits: Limits) -> list[Shadow]:
@@ -38,8 +40,12 @@ def shadows(policy: Policy, limits: Limits) -> list[Shadow]:
         boxes = [_box(each, limits) for each in alternatives(rule)]
         of_rule = [
             shadow
-            for number, box in enumerate(boxes)
-            if (shadow := _shadow(rule.name, number, box, earlier))
+            for number, (box, each) in enumerate(zip(boxes, alternatives(rule), strict=True))
+            if (
+                shadow := Shadow(rule.name, number, "contradiction", (), _impossible(each, limits))
+                if box is None
+                else _shadow(rule.name, number, box, earlier)
+            )
         ]
         found += _together(of_rule, len(boxes))
         earlier += [(rule.name, box) for box in boxes if box is not None]
@@ -53,14 +59,11 @@ def _together(of_rule: list[Shadow], count: int) -> list[Shadow]:
         return of_rule
     by = tuple(dict.fromkeys(name for shadow in dead for name in shadow.by))
     problem: Problem = "shadowed" if by else "contradiction"
-    return [Shadow(dead[0].rule, None, problem, by)]
+    impossible = tuple(dict.fromkeys(name for shadow in dead for name in shadow.impossible))
+    return [Shadow(dead[0].rule, None, problem, by, impossible)]
 
 
-def _shadow(
-    rule: str, number: int, box: Box | None, earlier: list[tuple[str, Box]]
-) -> Shadow | None:
-    if box is None:
-        return Shadow(rule, number, "contradiction")
+def _shadow(rule: str, number: int, box: Box, earlier: list[tuple[str, Box]]) -> Shadow | None:
     takers, left = [], [box]
     for name, other in earlier:
         if cut(box, other) is None:
@@ -79,3 +82,14 @@ def _box(alternative: Conditions, limits: Limits) -> Box | None:
     whole = everything(limits)
     asked = {field: field_set(field, condition) for field, condition in conditions(alternative)}
     return cut({**whole, **asked}, whole)
+
+
+def _impossible(alternative: Conditions, limits: Limits) -> tuple[str, ...]:
+    """The fields whose conditions hold for no request. Fields are independent of one another: where
+    an alternative cannot hold, one of its conditions cannot."""
+    whole = everything(limits)
+    return tuple(
+        field
+        for field, condition in conditions(alternative)
+        if cut({**whole, field: field_set(field, condition)}, whole) is None
+    )

@@ -23,6 +23,7 @@ private_only = true
 [[policy.rules]]
 name = "never"
 when = { task = "faq", latency = "realtime" }
+private_only = true
 [[policy.rules]]
 name = "nowhere"
 when = { sensitivity = "secret" }
@@ -30,6 +31,7 @@ first_tier = "llm"
 [[policy.rules]]
 name = "own"
 when = { task = ["headline", "sentiment"] }
+private_only = true
 """
 
 
@@ -130,3 +132,28 @@ def test_what_cannot_be_explained_is_refused(run: Run, words: tuple[str, ...], s
 
 def test_ask_takes_what_lateness_means(run: Run) -> None:
     check(run("ask", "QUINCE", "--on-late", "never"), INVALID, "on_late")
+
+
+def test_a_check_tells_conditions_that_cannot_hold_and_tenants_that_nobody_declares(
+    tmp_path: Path, run: Run
+) -> None:
+    settings(
+        tmp_path,
+        """
+[tenants.bank]
+shared = true
+[policy.budgets.tenants]
+bnak = 1.0
+[[policy.rules]]
+name = "far"
+when = { complexity = { above = 1.5 }, tenant = ["bank", "shop"] }
+private_only = true
+""",
+    )
+    told = run("policy", "check")
+    assert told.code == 1
+    assert told.out.splitlines() == [
+        "error: rule 'far': can never match: no request meets its condition on `complexity`",
+        "error: rule 'far': no tenant is called 'shop'; tenants: bank",
+        "error: policy.budgets.tenants: no tenant is called 'bnak'; tenants: bank",
+    ]

@@ -19,7 +19,12 @@ LIMITS = Limits(documents=2)
 
 def policy(*whens: Any) -> Policy:
     return Policy.model_validate(
-        {"rules": [{"name": str(place), "when": when} for place, when in enumerate(whens)]}
+        {
+            "rules": [
+                {"name": str(place), "when": when, "may_escalate": True}
+                for place, when in enumerate(whens)
+            ]
+        }
     )
 
 
@@ -42,7 +47,10 @@ def found(*whens: Any) -> list[Shadow]:
     ],
 )
 def test_what_no_request_can_be_is_a_contradiction(when: Any) -> None:
-    assert found(when) == [Shadow("0", None, "contradiction")]
+    (shadow,) = found(when)
+    fields = {field for each in (when if isinstance(when, list) else [when]) for field in each}
+    assert shadow == Shadow("0", None, "contradiction", (), tuple(shadow.impossible))
+    assert set(shadow.impossible) == fields
 
 
 def test_a_rule_that_one_earlier_rule_takes_is_shadowed() -> None:
