@@ -62,6 +62,7 @@ def command(
     Answers are kept: the same command goes on where a stopped one was.
     """
     from tandem.loop.calibrate import Options
+    from tandem.loop.pictures import refuse_without_matplotlib
     from tandem.nodes.extract import Extract
     from tandem.nodes.labels import LabelTask
 
@@ -79,6 +80,10 @@ def command(
         seed=seed,
         data=about or data.name,
     )
+    if picture is not None:
+        refuse_without_matplotlib()
+        if task == "extraction":
+            raise InvalidRequest("Extraction has a curve a field, and no --picture.", "Omit it.")
     names = [label.strip() for label in labels.split(",")] if labels else []
     with _services(settings) as services:
         chosen = _task(task, services)
@@ -87,10 +92,6 @@ def command(
             _tell(outcome, options, picture)
             _save(settings, outcome.calibration, write=write)
         elif isinstance(chosen, Extract):
-            if picture is not None:
-                raise InvalidRequest(
-                    "Extraction has a curve a field, and no --picture.", "Omit it."
-                )
             _save_fields(settings, _by_field(services, chosen, data, options), write=write)
         else:
             made = _by_signals(services, chosen, data, options, picture)

@@ -6,7 +6,6 @@ but thresholds), test (nothing but the figures that are told).
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -31,7 +30,6 @@ from tandem.quality.calibration.threshold import Promise, least_rows
 from tandem.records import TierName
 from tandem.services import Services
 
-log = logging.getLogger(__name__)
 Ints = NDArray[np.int64]
 TARGETS: Final = (0.8, 0.85, 0.9, 0.95)
 SHORTLIST: Final = 10

@@ -75,7 +75,7 @@ def read_labelled(path: Path, names: Sequence[str] = ()) -> LabelledRows:
     Raises
     ------
     InvalidRequest: a name is given twice; it cannot be read; a line is no such row; a label is
-        not of the set; all rows have one label. The message names the line and never holds the text.
+        not of the set; all rows have one label. The message names the line, never the text.
     """
     if len(set(names)) < len(names):
         raise InvalidRequest("A label is given twice in --labels.", "Name each one once.")

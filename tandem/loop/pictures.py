@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,16 @@ def in_text(curves: Mapping[str, Curve]) -> list[str]:
     return ["errors among the accepted", *lines, *axis.split("\n"), f"         {legend}"]
 
 
+def refuse_without_matplotlib() -> None:
+    """Raises SettingsError where no picture can be drawn: ask before the work, not after it."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise SettingsError(
+            "A picture needs the package matplotlib, which is not installed.",
+            "Install it with `make dev`, or `pip install -e '.[eval]'` in a checkout; or leave "
+            "--picture out.",
+        )
+
+
 def to_png(curves: Mapping[str, Curve], path: Path, title: str) -> None:
     """Write the curves as a picture.
 
@@ -45,14 +56,10 @@ def to_png(curves: Mapping[str, Curve], path: Path, title: str) -> None:
     ------
     SettingsError: matplotlib is not installed, or the file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise SettingsError(
-            "A picture needs the package matplotlib, which is not installed.",
-            "Install it with `pip install 'tandem-lm[eval]'`, or leave --picture out.",
-        ) from None
+    refuse_without_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def test_one_text_with_contradicting_labels_is_told(run: Run, rows: Path) -> Non
     rows.write_text("\n".join(map(json.dumps, lines)))
     said = "300 rows hold 1 different text; the labels contradict each other in lines 1, 2."
     check(run("calibrate", "sentiment", "--data", rows), INVALID, said)
+
+
+@pytest.mark.parametrize("task", ["sentiment", "extraction"])
+def test_without_matplotlib_a_picture_is_refused_before_the_work(
+    run: Run, rows: Path, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
+    monkeypatch.setattr(eval_services, "EvalServices", lambda *_: pytest.fail("work began"))
+    words = ("calibrate", task, "--data", rows, "--picture", "curve.png")
+    check(run(*words), ERROR, "`pip install -e '.[eval]'` in a checkout")
 
 
 def test_a_picture_that_cannot_be_written_is_told(run: Run, rows: Path, tmp_path: Path) -> None:
