@@ -28,7 +28,10 @@ from tandem.privacy.detectors import scan
 
 REPORTS: Final = "reports"
 """The folder of reports beside a run's results."""
-NO_PICTURES: Final = "No pictures: install the extra `eval` (`pip install 'tandem-lm[eval]'`)."
+NO_PICTURES: Final = (
+    "No pictures: install the extra `eval` (`make dev`, or `pip install -e '.[eval]'` in a "
+    "checkout)."
+)
 NOT_SERVED: Final = "not served"
 _LEAST: Final = 0.001
 """Seconds."""

@@ -157,7 +157,7 @@ def _openevals() -> Callable[..., Callable[..., Any]]:
     except ImportError:
         raise SettingsError(
             "The evaluator `judge` needs openevals, which is not installed.",
-            "Install it with `pip install 'tandem-lm[eval]'`.",
+            "Install it with `make dev`, or `pip install -e '.[eval]'` in a checkout.",
         ) from None
     return cast("Callable[..., Callable[..., Any]]", create_llm_as_judge)
 

@@ -228,7 +228,8 @@ def _huggingface(model: str) -> Embeddings:
         raise SettingsError(
             'embeddings.backend = "huggingface" needs the package sentence-transformers, '
             "which is not installed.",
-            "Install it with `pip install 'tandem-lm[hf]'`, or set embeddings.backend = \"onnx\".",
+            "Install it with `pip install -e '.[hf]'` in a checkout, or set "
+            'embeddings.backend = "onnx".',
         )
     from langchain_huggingface import HuggingFaceEmbeddings
 

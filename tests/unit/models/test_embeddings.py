@@ -167,7 +167,7 @@ def test_huggingface_without_its_package_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     settings = Settings(embeddings=EmbeddingSettings(backend="huggingface", model="a/b"))
-    with pytest.raises(SettingsError, match=r"sentence-transformers.*tandem-lm\[hf\]"):
+    with pytest.raises(SettingsError, match=r"sentence-transformers.*-e '\.\[hf\]'"):
         build_embeddings(settings, Path)
 
 
