@@ -170,15 +170,14 @@ class Services:
     @cached_property
     def head_reader(self) -> HeadReader:
         """The routing head of the settings."""
-        from tandem.routing.head import SHIPPED
+        from tandem.routing.head import head_path
         from tandem.routing.head_reader import HeadReader
-        from tandem.settings.routing import NO_HEAD
 
-        named = self.settings.routing.head
-        path = None if named == NO_HEAD else self.settings.path(named) if named else SHIPPED
         with self._lock:
             if "head_reader" not in self.__dict__:
-                self.__dict__["head_reader"] = HeadReader(path, lambda: self.embeddings)
+                self.__dict__["head_reader"] = HeadReader(
+                    head_path(self.settings), lambda: self.embeddings
+                )
             reader: HeadReader = self.__dict__["head_reader"]
             return reader
 

@@ -42,7 +42,7 @@ def command(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell what works here: models, hub, threads, keys, servers, index, ledger, disk."""
+    """Tell what works here: models, hub, threads, keys, servers, head, index, ledger, disk."""
     checks = doctor(ctx.obj)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
@@ -73,6 +73,7 @@ def doctor(settings: Settings) -> list[Check]:
         _threads(settings),
         *_keys(settings),
         _servers(settings),
+        _routing_head(settings),
         _knowledge(settings),
         _ledger(settings),
         _cache(settings, missing),
@@ -139,6 +140,25 @@ def _servers(settings: Settings) -> Check:
     running = EmbeddedServers(settings).running()
     words = [f"{s.name} (process {s.pid}, port {s.port or 'loading'})" for s in running]
     return Check("servers", True, ", ".join(words) or "none runs; the first request starts them")
+
+
+def _routing_head(settings: Settings) -> Check:
+    """Whether requests are read with a head. Without one the SLM reads them, which is slower."""
+    # Imported here: numpy takes a while that `tandem --help` should not.
+    from tandem.models.embeddings import build_embeddings, fingerprint_of
+    from tandem.routing.head import check_embedding, head_path, load_head
+
+    path = head_path(settings)
+    if path is None:
+        return Check("routing head", True, 'not used: routing.head is "off"')
+    try:
+        head = load_head(path)
+        if settings.embeddings.backend == "onnx":  # another would be loaded by this
+            embeddings = build_embeddings(settings, lambda name: files.locate(name, settings))
+            check_embedding(head, path, fingerprint_of(embeddings))
+    except TandemError as error:
+        return Check("routing head", False, f"not used: {error.what}", error.remedy)
+    return Check("routing head", True, str(path))
 
 
 def _knowledge(settings: Settings) -> Check:

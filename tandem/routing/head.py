@@ -20,6 +20,8 @@ from tandem.errors import SettingsError
 from tandem.records import Request
 from tandem.routing.complexity import Complexity
 from tandem.routing.features import BUCKETS, COUNTS, counts, hashed
+from tandem.settings import Settings
+from tandem.settings.routing import NO_HEAD
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +32,12 @@ OTHER: Final = "other"
 """What is none of the tasks: greetings, noise, questions about the world."""
 SHIPPED: Final = Path(__file__).parent / "heads" / "task_head.json"
 """The head that comes with Tandem; its card stands in the file."""
+
+
+def head_path(settings: Settings) -> Path | None:
+    """The file of the head that the settings name; None: they want none."""
+    named = settings.routing.head
+    return None if named == NO_HEAD else settings.path(named) if named else SHIPPED
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from tandem.cli import doctor as doctor_module
 from tandem.cli.doctor import Check, command, doctor
+from tandem.routing.head import SHIPPED, load_head
 from tandem.settings import (
     Cache,
     KnowledgeSettings,
@@ -138,3 +139,35 @@ def test_the_command_prints_and_fails_where_something_is_wrong(tmp_path: Path) -
     assert "-> Run `tandem models pull" in plain.stdout
     checks = json.loads(CliRunner().invoke(app, ["--json"], obj=settings).stdout)
     assert {"name", "ok", "detail", "remedy"} == set(checks[0])
+
+
+@pytest.mark.parametrize(
+    ("named", "ok", "said"),
+    [
+        ("off", True, 'not used: routing.head is "off"'),
+        ("gone.json", False, "cannot be read"),
+        ("broken.json", False, "is no routing head"),
+    ],
+)
+def test_a_routing_head_that_is_not_used_is_told_with_the_cause(
+    tmp_path: Path, named: str, ok: bool, said: str
+) -> None:
+    (tmp_path / "broken.json").write_text("{}")
+    found = check(settings_with(tmp_path, routing={"head": named}), "routing head")
+    assert found.ok is ok
+    assert said in found.detail
+    assert ok or (found.detail.startswith("not used: ") and found.remedy)
+
+
+def test_the_shipped_head_needs_its_embedding_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_with(tmp_path)
+    assert "not used: The model file" in check(settings, "routing head").detail
+    monkeypatch.setattr(doctor_module.files, "locate", lambda name, _: tmp_path / f"{name}.onnx")
+    other = check(settings, "routing head")
+    assert not other.ok
+    assert "was trained on the embedding model" in other.detail
+    head = load_head(SHIPPED).fingerprint.split(":")[1]
+    monkeypatch.setattr(doctor_module.files, "locate", lambda *_: tmp_path / head)
+    assert check(settings, "routing head") == Check("routing head", True, str(SHIPPED))
