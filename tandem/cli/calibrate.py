@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tandem.quality.calibration.calibration import LabelCalibration
     from tandem.quality.calibration.field_calibration import FieldCalibration
     from tandem.quality.calibration.signal_calibration import SignalCalibration
+    from tandem.quality.calibration.store import Calibrations
+    from tandem.quality.calibration.threshold import Promise
     from tandem.services import Services
 
 EXIT_STOPPED = 130
@@ -185,12 +187,41 @@ def _save(
     settings: Settings, calibration: LabelCalibration | SignalCalibration, *, write: bool
 ) -> None:
     from tandem.graphs.tasks import calibrations
+    from tandem.loop.telling import promised, written
 
     if not write:
         typer.echo("Nothing was written (--dry-run); --write puts it in force.")
         return
-    path = calibrations(settings).save(calibration)
+    task, store = calibration.task, calibrations(settings)
+    own = settings.tasks.get(task)
+    asked = (own.quality if own else None) or settings.calibration.target
+    before = _found(store, calibration)
+    behind = _found(replace(store, folders=store.folders[1:]), calibration)
+    path = store.save(calibration)
     typer.echo(f"Written: {path}. It is in force for runs that start now.")
+    earlier = promised(task, _promise(before, asked), asked) if before else ""
+    for line in written(
+        task, asked, _promise(calibration, asked), earlier, shipped=behind is not None
+    ):
+        typer.echo(line)
+
+
+def _found(
+    store: Calibrations, like: LabelCalibration | SignalCalibration
+) -> LabelCalibration | SignalCalibration | None:
+    from tandem.quality.calibration.calibration import LabelCalibration
+
+    if isinstance(like, LabelCalibration):
+        return store.find(like.task, like.labels).calibration
+    return store.find_signals(like.task)
+
+
+def _promise(made: LabelCalibration | SignalCalibration, asked: float) -> Promise | None:
+    from tandem.quality.calibration.calibration import LabelCalibration
+
+    if isinstance(made, LabelCalibration):
+        return made.promise(asked, ("head", "slm"))
+    return made.promise(asked)
 
 
 def _save_fields(settings: Settings, calibration: FieldCalibration, *, write: bool) -> None:

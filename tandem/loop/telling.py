@@ -12,7 +12,7 @@ from tandem.loop.certifying import Outlook
 from tandem.loop.pictures import in_text
 from tandem.quality.calibration.calibration import TierFit
 from tandem.quality.calibration.curves import Curve, risk_coverage
-from tandem.quality.calibration.threshold import best_score
+from tandem.quality.calibration.threshold import Promise, best_score
 from tandem.records import TierName
 
 
@@ -52,6 +52,35 @@ def lines(outcome: Outcome, target: float) -> Iterator[str]:
     yield from _table(outcome.outlooks)
     yield ""
     yield from _verdict(outcome, target)
+
+
+def written(
+    task: str, asked: float, made: Promise | None, earlier: str, *, shipped: bool
+) -> Iterator[str]:
+    """What a calibration that was written means for requests.
+
+    Parameters
+    ----------
+    asked: the target that requests of `task` ask for. made: the promise for it, if any.
+    earlier: what the calibration that it replaces promised for it; empty: it replaces none.
+    shipped: whether one that comes with Tandem stands behind the file.
+    """
+    if made is not None:
+        yield f"Requests ask for {asked:.1%}, and this file certifies it: {made.words(task)}."
+    else:
+        yield (
+            f"Requests ask for {asked:.1%}, and this file certifies nothing for it: requests go to "
+            f"the LLM. Set [calibration] target, or [tasks.{task}] quality, to what it certifies."
+        )
+    if earlier:
+        yield f"It replaces a calibration for the same requests: {earlier}."
+    after = f"{'the one that comes with Tandem' if shipped else 'none'} is then in force"
+    yield f"To undo it, delete the file: {after}."
+
+
+def promised(task: str, made: Promise | None, asked: float) -> str:
+    """`made` as a sentence; for None, that nothing is certified for `asked`."""
+    return made.words(task) if made else f"it certified nothing for {asked:.1%}"
 
 
 def _tier(name: TierName, fit: TierFit | None) -> Iterator[str]:

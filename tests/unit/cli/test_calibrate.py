@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tandem.evals import services as eval_services
+from tandem.graphs import tasks
+from tandem.quality.calibration.calibration import LabelCalibration
 from tests.unit.cli.shell import ERROR, INVALID, Run, check
 from tests.unit.loop.calibrating import TEXTS, calibrating, write_rows
 from tests.unit.loop.test_calibrate_signals import ROWS, replies, request
@@ -36,6 +39,30 @@ def test_write_puts_it_in_force(run: Run, rows: Path, tmp_path: Path) -> None:
     assert told.code == 0
     (path,) = (tmp_path / ".tandem/calibration").glob("sentiment-*.json")
     assert str(path) in told.out
+    assert "Requests ask for 90.0%, and this file certifies it: of the answers" in told.out
+    assert "To undo it, delete the file: none is then in force." in told.out
+    assert "It replaces" not in told.out
+
+
+def test_write_tells_what_is_replaced_and_that_requests_ask_for_more(
+    run: Run, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("calibrate", "sentiment", "--data", rows, "--slm-rows", "0", "--llm-rows", "0")
+    run(*words, "--write")
+    own = tmp_path / ".tandem/calibration"
+    monkeypatch.setattr(tasks, "SHIPPED", own.rename(tmp_path / "shipped"))
+    monkeypatch.setattr(LabelCalibration, "promise", promise_once(LabelCalibration.promise))
+    told = run(*words, "--target", "0.8", "--seed", "1", "--write").out
+    assert "this file certifies nothing for it: requests go to the LLM. Set [calib" in told
+    assert "It replaces a calibration for the same requests: of the answers accepted" in told
+    assert "the one that comes with Tandem is then in force." in told
+
+
+def promise_once(real: Any) -> Any:
+    """Promises at 0.9 only what lies in the first file."""
+    return lambda made, target, stages: (
+        None if target > 0.85 and made.card["seed"] else real(made, target, stages)
+    )
 
 
 @pytest.mark.parametrize(
