@@ -193,8 +193,7 @@ def _save(
         typer.echo("Nothing was written (--dry-run); --write puts it in force.")
         return
     task, store = calibration.task, calibrations(settings)
-    own = settings.tasks.get(task)
-    asked = (own.quality if own else None) or settings.calibration.target
+    asked = _asked(settings, task)
     before = _found(store, calibration)
     behind = _found(replace(store, folders=store.folders[1:]), calibration)
     path = store.save(calibration)
@@ -204,6 +203,11 @@ def _save(
         task, asked, _promise(calibration, asked), earlier, shipped=behind is not None
     ):
         typer.echo(line)
+
+
+def _asked(settings: Settings, task: str) -> float:
+    own = settings.tasks.get(task)
+    return (own.quality if own else None) or settings.calibration.target
 
 
 def _found(
@@ -232,6 +236,13 @@ def _save_fields(settings: Settings, calibration: FieldCalibration, *, write: bo
         return
     path = save_fields(settings.path(settings.calibration.dir), calibration)
     typer.echo(f"Written: {path}. It is in force for runs that start now.")
+    asked = _asked(settings, calibration.task)
+    kept = [name for name, one in calibration.fields.items() if one.promise(asked)]
+    typer.echo(
+        f"Requests ask for {asked:.1%}; fields for which this file certifies it: "
+        f"{', '.join(kept) or 'none'}. Other measured fields go to the LLM. "
+        "To undo it, delete the file."
+    )
 
 
 def _progress() -> Any:

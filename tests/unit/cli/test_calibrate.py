@@ -115,4 +115,5 @@ def test_extraction_is_calibrated_field_by_field(
     told = run("calibrate", "extraction", "--data", file, "--write")
     assert (told.code, told.err) == (0, "")
     assert "Promise: of the answers accepted without the LLM for extraction.city" in told.out
+    assert "Requests ask for 90.0%; fields for which this file certifies it: city." in told.out
     assert list((tmp_path / ".tandem/calibration").glob("extraction-fields-*.json"))
