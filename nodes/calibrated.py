@@ -19,7 +19,7 @@ from tandem.quality.calibration.calibration import Asking, LabelCalibration, Tie
 from tandem.quality.calibration.head import Guess
 from tandem.quality.calibration.score import clipped_log
 from tandem.quality.calibration.store import Calibrations
-from tandem.quality.calibration.threshold import Promise
+from tandem.quality.calibration.threshold import HEAD_ANSWERED, NO_LLM, Promise
 from tandem.quality.labels import label_signals
 from tandem.records import Attempt, GateFailure, TierName, Usage
 from tandem.settings.calibration import Escalation
@@ -236,15 +236,22 @@ class Plan:
 
     def judgement(self, attempt: Attempt) -> Judgement:
         """Score, threshold, and what is promised."""
-        notes = list(self.notes)
+        notes, promises = list(self.notes), list[str]()
         if self.made is None or attempt["tier"] == "llm":
             return Judgement(notes=notes if attempt["tier"] != "llm" else ())
         if attempt["tier"] == "slm" and self.notes:
             return Judgement(notes=notes)
         promise, guarantee = self.promise, self.own.rules.escalation == "guarantee"
         if guarantee and promise and self.failed(attempt) == []:
-            notes.append(promise.words(self.own.task))
-        return Judgement(attempt["signals"].get(SCORE), self.threshold(attempt), notes)
+            promises.append(self._words(promise))
+        return Judgement(attempt["signals"].get(SCORE), self.threshold(attempt), notes, promises)
+
+    def _words(self, promise: Promise) -> str:
+        """The promise, of what was tested, and for which rows."""
+        # With another SLM or prompt its answers leave by margin: only the head's were tested.
+        told = promise.words(self.own.task, HEAD_ANSWERED if self.notes else NO_LLM)
+        data = self.made.card.get("data") if self.made else None
+        return f"{told}; measured on {data}" if data else told
 
     def llm_usage(self, prompt_bytes: int, turns: int) -> Usage:
         """The tokens that the LLM would have taken for its best prompt (an estimate)."""

@@ -84,8 +84,8 @@ class ScoredTask:
         promise, score = self._promise(prepared), self.made.score(attempt["signals"])
         threshold = promise.threshold if promise else None
         kept = promise is not None and threshold is not None and score >= threshold
-        notes = [promise.words(self.name)] if promise and kept else []
-        return Judgement(score, threshold, notes)
+        promises = [promise.words(self.name)] if promise and kept else []
+        return Judgement(score, threshold, promises=promises)
 
     @property
     def _in_force(self) -> bool:

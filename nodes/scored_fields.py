@@ -103,8 +103,8 @@ class ScoredFieldsTask:
         if made is not None:
             judged = self._judged(made, prepared, attempt)
             least = min(judged, key=lambda one: one.lead)
-            notes = [one.promise for one in judged if one.accepted]
-            return Judgement(least.score, least.threshold, notes)
+            promises = [one.promise for one in judged if one.accepted]
+            return Judgement(least.score, least.threshold, promises=promises)
         known = self.made.get(key_of(prepared)) if attempt["tier"] == "slm" else None
         if known is not None and self.rules.escalation == "guarantee":
             return Judgement(notes=[self._why_not(known)])

@@ -31,7 +31,9 @@ class Judgement(NamedTuple):
     """Probability that it is right, 0 to 1."""
     threshold: float | None = None
     notes: Sequence[str] = ()
-    """What was promised, or why nothing is, in words."""
+    """Why nothing is promised, in words."""
+    promises: Sequence[str] = ()
+    """What is promised of the attempt, in words, should no gate refuse it."""
 
 
 @runtime_checkable
@@ -65,6 +67,7 @@ def verdict_of(
         "threshold": judged.threshold,
         "failed": failed,
     }
-    if judged.notes:
-        verdict["notes"] = list(judged.notes)
+    # Nothing is promised of an answer that does not leave.
+    if notes := [*judged.notes, *(() if failed else judged.promises)]:
+        verdict["notes"] = notes
     return verdict

@@ -197,7 +197,7 @@ def _save(
     before = _found(store, calibration)
     behind = _found(replace(store, folders=store.folders[1:]), calibration)
     path = store.save(calibration)
-    typer.echo(f"Written: {path}. It is in force for runs that start now.")
+    typer.echo(f"Written: {path}. It is in force for processes that start now.")
     earlier = promised(task, _promise(before, asked), asked) if before else ""
     for line in written(
         task, asked, _promise(calibration, asked), earlier, shipped=behind is not None
@@ -235,7 +235,7 @@ def _save_fields(settings: Settings, calibration: FieldCalibration, *, write: bo
         typer.echo("Nothing was written (--dry-run); --write puts it in force.")
         return
     path = save_fields(settings.path(settings.calibration.dir), calibration)
-    typer.echo(f"Written: {path}. It is in force for runs that start now.")
+    typer.echo(f"Written: {path}. It is in force for processes that start now.")
     asked = _asked(settings, calibration.task)
     kept = [name for name, one in calibration.fields.items() if one.promise(asked)]
     typer.echo(

@@ -31,9 +31,11 @@ class SignalCalibration:
     card: Mapping[str, Any]
 
     def promise(self, target: float) -> Promise | None:
-        """The least certified promise of at least `target`; None: there is none."""
-        able = [p for p in self.promises if p.threshold is not None and p.target >= target - 1e-9]
-        return min(able, key=lambda promise: promise.target, default=None)
+        """The promise of the least target that is at least `target`; None where that one certified
+        nothing. A stricter one is not tried: it would be one more chance to be wrong."""
+        able = [one for one in self.promises if one.target >= target - 1e-9]
+        chosen = min(able, key=lambda one: one.target, default=None)
+        return chosen if chosen and chosen.threshold is not None else None
 
     def to_json(self) -> str:
         """The file's text."""

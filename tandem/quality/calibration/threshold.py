@@ -37,6 +37,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 STEPS: Final = 200
 """Thresholds of a grid, at most. More would look at the same rows again and again."""
+NO_LLM: Final = "accepted without the LLM"
+HEAD_ANSWERED: Final = "that the head gives"
 HEADROOM: Final = 2
 """The sequence starts at so many times the least sample that can pass."""
 
@@ -69,13 +71,13 @@ class Promise:
         """Share of the calibration rows that is accepted, 0 to 1."""
         return self.accepted / self.rows if self.rows else 0.0
 
-    def words(self, task: str) -> str:
-        """The promise as a sentence."""
+    def words(self, task: str, who: str = NO_LLM) -> str:
+        """The promise as a sentence; `who` says which answers it speaks of."""
         level, sure = _percent(self.target), _percent(self.confidence)
         if self.threshold is None:
             return f"no threshold can promise {level} right answers for {task} with these models"
         return (
-            f"of the answers accepted without the LLM for {task} at least {level} are right, with "
+            f"of the answers {who} for {task} at least {level} are right, with "
             f"{sure} confidence (n={self.rows})"
         )
 

@@ -119,7 +119,7 @@ def test_rows_that_may_not_reach_a_public_model_are_no_examples(tmp_path: Path) 
 def test_too_few_rows_are_told_with_how_many_it_takes() -> None:
     with pytest.raises(InvalidRequest, match="at least 22") as caught:
         refuse_too_few(21, OPTIONS)
-    assert "220 rows" in str(caught.value)
+    assert "220 different texts" in str(caught.value)
     refuse_too_few(22, OPTIONS)
 
 
