@@ -78,14 +78,15 @@ $(BIN)/python:
 	newer; name one: make PYTHON=python3.11 ...")'
 	@$(PYTHON) -m venv $(VENV)
 
+# --no-deps: the locks are complete, and pip would look at newer releases of what has extras.
 $(VENV)/.base: requirements.lock pyproject.toml | $(BIN)/python
 	@echo 'Installing the packages of requirements.lock into $(VENV) ...'
-	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --require-hashes --requirement requirements.lock
 	@$(EDITABLE)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	@echo 'Installing the packages of requirements-dev.lock into $(VENV) ...'
-	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --no-deps --require-hashes --requirement requirements-dev.lock
 	@$(EDITABLE)
 	@touch $(VENV)/.base $@
