@@ -7,6 +7,7 @@ from typing import Final
 
 from tandem.evals.curve import ENDS
 from tandem.evals.failures import Confusion, Failure
+from tandem.evals.figures_text import share_text, signed_text, spread_text, time_text
 from tandem.evals.summary import ALL, ORACLE, Curve, Group, PolicySummary, Spread
 
 _MOST_LABELS: Final = 12
@@ -55,22 +56,22 @@ def _row(policy: PolicySummary) -> list[str]:
     return [
         policy["policy"],
         str(policy["n"]),
-        _spread(policy["quality"]),
+        spread_text(policy["quality"]),
         f"{policy['served']:.1%}",
-        _spread(policy["served_precision"]),
+        spread_text(policy["served_precision"]),
         f"{policy['llm_share']:.1%}",
-        _share(policy["llm_call_share"]),
+        share_text(policy["llm_call_share"]),
         _price(policy),
         _compute(policy),
-        _seconds(policy["seconds"]["p50"]),
-        _seconds(policy["seconds"]["p95"]),
+        time_text(policy["seconds"]["p50"]),
+        time_text(policy["seconds"]["p95"]),
         _times(policy["speed_up"]),
     ]
 
 
 def _price(policy: PolicySummary) -> str:
     about = "" if policy["all_llm_measured"] else "~"
-    return about + _share(policy["cost_ratio"])
+    return about + share_text(policy["cost_ratio"])
 
 
 def _compute(policy: PolicySummary) -> str:
@@ -84,7 +85,8 @@ def _remarks(group: Group) -> Iterable[str]:
     for one in group["comparisons"]:
         yield (
             f"- {one['a']} against {one['b']} on {one['n']} rows: "
-            f"{_signed(one['difference'])}, {one['finding']} ({p_text(one['p'])}, {one['test']})"
+            f"{signed_text(one['difference'])}, {one['finding']} "
+            f"({p_text(one['p'])}, {one['test']})"
         )
     for policy in group["policies"]:
         caught = policy["escalation"]
@@ -92,7 +94,7 @@ def _remarks(group: Group) -> Iterable[str]:
             yield (
                 f"- {policy['policy']}: of {caught['tried']} first outputs {caught['wrong']} were "
                 f"wrong and {caught['rejected']} rejected; precision "
-                f"{_share(caught['precision'])}, recall {_share(caught['recall'])}"
+                f"{share_text(caught['precision'])}, recall {share_text(caught['recall'])}"
             )
         if policy["errors"]:
             told = ", ".join(f"{code} {count}" for code, count in policy["errors"].items())
@@ -119,8 +121,8 @@ def mixing_text(groups: Sequence[Group]) -> str:
             f"{mixing['slm_quality']:.3f}",
             f"{mixing['llm_quality']:.3f}",
             mixing["finding"],
-            _share(mixing["break_even_cost"]),
-            _share(mixing["break_even_compute"]),
+            share_text(mixing["break_even_cost"]),
+            share_text(mixing["break_even_compute"]),
         ]
         for title, mixing in mixed
     ]
@@ -139,8 +141,8 @@ def _curve(curve: Curve) -> list[str]:
         f"{curve['quality']:.3f}",
         "-" if over is None else f"{over:+.3f}",
         _apgr(curve["apgr"]),
-        _share(curve["cpt50"]),
-        _share(curve["cpt80"]),
+        share_text(curve["cpt50"]),
+        share_text(curve["cpt80"]),
     ]
 
 
@@ -200,10 +202,10 @@ def _by_task(group: Group) -> list[str]:
             task,
             policy["policy"],
             str(figures["n"]),
-            _spread(figures["quality"]),
+            spread_text(figures["quality"]),
             f"{figures['llm_share']:.1%}",
-            _seconds(figures["seconds"]["p50"]),
-            _seconds(figures["seconds"]["p95"]),
+            time_text(figures["seconds"]["p50"]),
+            time_text(figures["seconds"]["p95"]),
             _times(figures["speed_up"]),
         ]
         for task in dict.fromkeys(name for one in group["policies"] for name in one["tasks"])
@@ -220,12 +222,12 @@ def _by_tier(group: Group) -> list[str]:
             policy["policy"],
             tier,
             str(spent["n"]),
-            _seconds(spent["p05"]),
-            _seconds(spent["p25"]),
-            _seconds(spent["p50"]),
-            _seconds(spent["p75"]),
-            _seconds(spent["p95"]),
-            _seconds(spent["mean"]),
+            time_text(spent["p05"]),
+            time_text(spent["p25"]),
+            time_text(spent["p50"]),
+            time_text(spent["p75"]),
+            time_text(spent["p95"]),
+            time_text(spent["mean"]),
         ]
         for policy in group["policies"]
         if policy["policy"] != ORACLE
@@ -288,28 +290,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
-
-
-def _spread(spread: Spread) -> str:
-    if spread["mean"] is None:
-        return "-"
-    if spread["low"] is None or spread["high"] is None:
-        return f"{spread['mean']:.3f}"
-    return f"{spread['mean']:.3f} ({spread['low']:.3f}-{spread['high']:.3f})"
-
-
-def _signed(spread: Spread) -> str:
-    if spread["mean"] is None or spread["low"] is None or spread["high"] is None:
-        return "-"
-    return f"{spread['mean']:+.3f} ({spread['low']:+.3f} to {spread['high']:+.3f})"
-
-
-def _share(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
-
-
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
 
 
 def _times(ratio: float | None) -> str:

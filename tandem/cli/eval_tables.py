@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from tandem.evals.figures_text import share_text, signed_text, spread_text, time_text
+
 if TYPE_CHECKING:
     from tandem.evals.gate import Check
-    from tandem.evals.summary import Group, PolicySummary, Spread, Summary
+    from tandem.evals.summary import Group, PolicySummary, Summary
 
 
 def show(summary: Summary, console: Console) -> None:
@@ -23,7 +25,7 @@ def show(summary: Summary, console: Console) -> None:
         for one in group["comparisons"]:
             difference, finding = one["difference"], one["finding"]
             console.print(
-                f"{one['a']} against {one['b']} on {one['n']} rows: {_signed(difference)}, "
+                f"{one['a']} against {one['b']} on {one['n']} rows: {signed_text(difference)}, "
                 f"{finding} ({p_text(one['p'])}, {one['test']})",
                 soft_wrap=True,
             )
@@ -40,10 +42,10 @@ def _outcomes(group: Group) -> Table:
         table.add_row(
             policy["policy"],
             str(policy["n"]),
-            _spread(policy["quality"]),
-            _share(policy["served"]),
-            _spread(policy["served_precision"]),
-            _share(policy["llm_share"]),
+            spread_text(policy["quality"]),
+            share_text(policy["served"]),
+            spread_text(policy["served_precision"]),
+            share_text(policy["llm_share"]),
         )
     return table
 
@@ -58,9 +60,9 @@ def _costs(group: Group, currency: str) -> Table:
             policy["policy"],
             f"{policy['cost']:.6f}",
             "-" if ratio is None else f"{about}{ratio:.1%}",
-            _share(policy["compute_ratio"]),
-            _seconds(policy["seconds"]["p50"]),
-            _seconds(policy["seconds"]["p95"]),
+            share_text(policy["compute_ratio"]),
+            time_text(policy["seconds"]["p50"]),
+            time_text(policy["seconds"]["p95"]),
             "-" if policy["speed_up"] is None else f"{policy['speed_up']:.1f}x",
             "-" if own is None else f"{own * 1000:.1f}",
         )
@@ -84,8 +86,8 @@ def _asides(policy: PolicySummary) -> list[str]:
     if caught["rejected"] and policy["policy"] != "slm_only":
         lines.append(
             f"gates rejected {caught['rejected']} of {caught['tried']} first outputs, of which "
-            f"{_share(caught['precision'])} were wrong; of the wrong ones they rejected "
-            f"{_share(caught['recall'])}"
+            f"{share_text(caught['precision'])} were wrong; of the wrong ones they rejected "
+            f"{share_text(caught['recall'])}"
         )
     if policy["errors"]:
         told = ", ".join(f"{code} {count}" for code, count in policy["errors"].items())
@@ -105,27 +107,5 @@ def show_checks(checks: list[Check], console: Console) -> None:
         verdict = "FELL below" if check.fell else "holds"
         low, high = check.baseline["low"], check.baseline["high"]
         console.print(
-            f"{where}: {_spread(check.now)} {verdict} the baseline's {low:.3f} to {high:.3f}"
+            f"{where}: {spread_text(check.now)} {verdict} the baseline's {low:.3f} to {high:.3f}"
         )
-
-
-def _spread(spread: Spread) -> str:
-    if spread["mean"] is None:
-        return "-"
-    if spread["low"] is None or spread["high"] is None:
-        return f"{spread['mean']:.3f}"
-    return f"{spread['mean']:.3f} ({spread['low']:.3f}-{spread['high']:.3f})"
-
-
-def _signed(spread: Spread) -> str:
-    if spread["mean"] is None or spread["low"] is None or spread["high"] is None:
-        return "-"
-    return f"{spread['mean']:+.3f} ({spread['low']:+.3f} to {spread['high']:+.3f})"
-
-
-def _share(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
-
-
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
