@@ -22,8 +22,8 @@ _TYPE: Final = r"^[A-Z][A-Z0-9_]{0,40}$"
 class Terms(Section):
     """Words of the customer's own that make a text sensitive: names of projects, of clients.
 
-    They are found in either case, with or without accents, as whole words, with whatever stands between the words of a term:
-    "Blue Heron" also finds blue-heron and BLUE_HERON, and not blueheron.
+    They are found in either case, with or without accents, as whole words, with whatever stands
+    between the words of a term: "Blue Heron" also finds blue-heron and BLUE_HERON, and not blueheron.
     """
 
     type: str = Field(pattern=_TYPE)
