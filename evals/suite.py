@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tandem.errors import SettingsError
+from tandem.records import TASKS, Request
 
+TOOL_USE: Final = "tool_use"
+"""Choosing tools alone: a task of evaluations, not of the graph."""
 SUITES: Final = Path(__file__).parent / "suites"
 
 
@@ -135,5 +139,15 @@ def _check(path: Path, suite: Suite) -> None:
         problem = f"`primary` ({suite.primary!r}) is none of the suite's [evaluators]"
     elif unknown := sorted(set(suite.evaluators) - set(KNOWN)):
         problem = f"unknown evaluator {unknown[0]!r}; known: {', '.join(sorted(KNOWN))}"
+    elif suite.task and suite.task not in (tasks := _tasks()):
+        problem = f"unknown task {suite.task!r}; known: {', '.join(sorted(tasks))}"
+    elif wrong := sorted(set(suite.request) - set(Request.__annotations__)):
+        fields = ", ".join(sorted(Request.__annotations__))
+        problem = f"[request] has no field {wrong[0]!r}; its fields: {fields}"
     if problem:
         raise SettingsError(f"{path}: {problem}.", "Correct the file.")
+
+
+def _tasks() -> set[str]:
+    """The tasks that a suite may name: Tandem's own, and those that installed packages register."""
+    return {*TASKS, TOOL_USE, *(point.name for point in entry_points(group="tandem.tasks"))}

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tandem.cli.eval_tables import show, show_checks
 from tandem.cli.upload import upload as send
-from tandem.errors import InvalidRequest
+from tandem.errors import InvalidRequest, TandemError
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
@@ -106,6 +106,18 @@ def command(
         gate.merge(save_baseline, evaluation.summary)
     if baseline is not None:
         _hold(evaluation, baseline, console)
+    _refuse_nothing_but_errors(evaluation)
+
+
+def _refuse_nothing_but_errors(evaluation: Evaluation) -> None:
+    """Raises TandemError with the first error where no row at all was really tried."""
+    errors = [one["error"] for one in evaluation.results]
+    first = next((error for error in errors if error and error["code"] != "rejected"), None)
+    if first is not None and all(errors):
+        raise TandemError(
+            f"Every row ended in an error, the first one: {first['what']}",
+            first["remedy"] or "Correct the suite or the settings, and run the same command again.",
+        )
 
 
 def _run(evaluator: Evaluator, console: Console) -> Evaluation | None:

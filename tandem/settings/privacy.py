@@ -23,7 +23,8 @@ class Terms(Section):
     """Words of the customer's own that make a text sensitive: names of projects, of clients.
 
     They are found in either case, with or without accents, as whole words, with whatever stands
-    between the words of a term: "Blue Heron" also finds blue-heron and BLUE_HERON, and not blueheron.
+    between the words of a term: "Blue Heron" also finds blue-heron and BLUE_HERON, and not
+    blueheron.
     """
 
     type: str = Field(pattern=_TYPE)

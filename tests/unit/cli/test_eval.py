@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from tandem.cli.eval import EXIT_FELL
 from tandem.cli.main import app
-from tandem.errors import InvalidRequest, SettingsError
+from tandem.errors import InvalidRequest, SettingsError, TandemError
 from tandem.evals import pictures
 from tandem.models.tier import Prompt
 from tandem.nodes.labels import LabelTask
@@ -171,3 +171,13 @@ def test_a_suite_without_rows_says_so(tmp_path: Path, pool: RulePool) -> None:
 def test_an_unknown_suite_is_told(tmp_path: Path, pool: RulePool) -> None:
     made = CliRunner().invoke(app, ["eval", "nothing"])
     assert isinstance(made.exception, SettingsError)
+
+
+def test_where_every_row_ends_in_an_error_the_first_is_told(tmp_path: Path, pool: RulePool) -> None:
+    suite = (tmp_path / "films.toml").read_text(encoding="utf-8")
+    (tmp_path / "films.toml").write_text(
+        suite.replace('["positive", "negative"]', '["positive", "positive"]'), encoding="utf-8"
+    )
+    made = run(tmp_path, "--policy", "tandem")
+    assert isinstance(made.exception, TandemError)
+    assert "A label is given more than once" in made.exception.what

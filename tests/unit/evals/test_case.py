@@ -81,6 +81,8 @@ def test_a_wrong_row_is_told_with_file_and_line(tmp_path: Path, rows: list[Any],
         ("[evaluators.label_match]", "[evaluators.label_mach]", "none of the suite's"),
         ("[request]", "colour = 1\n[request]", "colour: Extra inputs"),
         ('task = "document_classification"', "", "needs `task`"),
+        ('"document_classification"', '"sentimant"', r"unknown task 'sentimant'.*tool_use"),
+        ("labels = ", "lables = ", r"no field 'lables'.*labels"),
         ("[suite]", "[suite", "cannot be read"),
     ],
 )
