@@ -33,7 +33,7 @@ from tandem.evals.loading import load_cases
 from tandem.models import slm
 from tandem.models.embedded import EmbeddedServers
 from tandem.records import Request
-from tandem.settings import Dialect, Settings, TaskSettings
+from tandem.settings import CalibrationSettings, Dialect, Settings, TaskSettings
 
 CONCURRENCY = (1, 2, 4, 8)
 SUITE = "headlines"
@@ -59,7 +59,9 @@ def main() -> None:
         # With no margin to reach every answer is accepted: one call a request, all on one server.
         tasks = {TASK: TaskSettings(min_margin=0.0)}
         own = own_settings(Path(scratch), args.threads, args.slots)
-        settings = own.model_copy(update={"tasks": tasks})
+        # The shipped head would answer in the model's place.
+        heads = CalibrationSettings(shipped=False)
+        settings = own.model_copy(update={"tasks": tasks, "calibration": heads})
         servers = EmbeddedServers(settings, WITHOUT_PROMPT_CACHE)
         try:
             report(run(servers, settings, requests, args.rounds))
