@@ -178,3 +178,8 @@ def test_relative_paths_start_from_the_settings_file(tmp_path: Path) -> None:
 
     assert settings.path(settings.knowledge.folder) == tmp_path / "pages"
     assert settings.ledger_url == f"sqlite:///{tmp_path}/.tandem/ledger.sqlite"
+
+
+def test_settings_survive_json() -> None:
+    settings = Settings()
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
