@@ -7,10 +7,10 @@ code. The graph is compiled bare; checkpointer and store are given by its host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal
 
-from langgraph.graph import END, START
+from langgraph.graph import END, START, StateGraph
 
 from tandem.graphs.private_graph import Builder
 from tandem.graphs.subtasks import Subtasks
@@ -32,6 +32,14 @@ from tandem.services import Services
 from tandem.tools.base import Tool
 
 
+SubGraph = Callable[[Services], StateGraph[Any, Any, Any, Any]]
+"""Builds the graph of a task that takes more than one step: it begins with the state that
+classify left, and ends with `prepared` and the last of `attempts` to be judged, or an `error`."""
+
+SUBGRAPHS: Final[Mapping[str, SubGraph]] = {}
+"""By the node that the task names (Task.node)."""
+
+
 def build(services: Services, tasks: Sequence[Task] = (), tools: Sequence[Tool] = ()) -> Builder:
     """The graph over `services`, with an application's own tasks and tools beside the shipped."""
     table = Tasks(services, tasks)
@@ -39,8 +47,11 @@ def build(services: Services, tasks: Sequence[Task] = (), tools: Sequence[Tool] 
     nodes = [*SLM_NODES, "reason", *(task.node for task in table.own)]
     _add_nodes(builder, services, table, nodes, tools)
     builder.add_edge(START, "classify")
-    builder.add_conditional_edges("classify", route_task, [*nodes, "plan", "record"])
-    for node in nodes:
+    for name, subgraph in SUBGRAPHS.items():
+        builder.add_node(name, subgraph(services).compile(name=name))
+    ways = [*nodes, *SUBGRAPHS, "plan", "record"]
+    builder.add_conditional_edges("classify", route_task, ways)
+    for node in [*nodes, *SUBGRAPHS]:
         builder.add_edge(node, "quality_check")
     builder.add_conditional_edges("quality_check", route_verdict)
     builder.add_edge("escalate", "quality_check")
