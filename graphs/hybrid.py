@@ -31,7 +31,6 @@ from tandem.nodes.task import Task
 from tandem.services import Services
 from tandem.tools.base import Tool
 
-
 SubGraph = Callable[[Services], StateGraph[Any, Any, Any, Any]]
 """Builds the graph of a task that takes more than one step: it begins with the state that
 classify left, and ends with `prepared` and the last of `attempts` to be judged, or an `error`."""
