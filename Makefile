@@ -13,6 +13,8 @@ TIMES  := $(STATE)/demo-times.txt
 SOURCES := tandem graphs nodes tools evals tests bench .ci
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Both builds use the setuptools of the lock: no isolated build, so nothing unpinned is fetched.
+# A file's tests stay together: some share a trained head or a server.
+PARALLEL := --numprocesses auto --dist loadfile
 EDITABLE := $(PIP) install --no-deps --no-build-isolation --editable .
 COMPILE  := $(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet \
@@ -46,7 +48,7 @@ models: $(VENV)/.base
 test: test-unit test-live
 
 test-unit: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit $(PARALLEL)
 
 test-live: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/live
@@ -57,13 +59,14 @@ check: $(VENV)/.dev
 	$(BIN)/mypy --strict -p tandem
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit $(PARALLEL)
 
 gate: $(VENV)/.dev
 	$(BIN)/tandem eval gate --policy slm_only --fresh --against evals/baseline.json
 
 lock: $(VENV)/.dev
-	$(COMPILE) --extra dev --extra eval --extra studio --output-file requirements-dev.lock
+	$(COMPILE) --extra dev --extra eval --extra mcp --extra postgres --extra studio \
+		--output-file requirements-dev.lock
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
 	$(BIN)/python .ci/licences.py
 

@@ -15,18 +15,18 @@ from langgraph.graph import END, START, StateGraph
 from tandem.graphs.private_graph import Builder
 from tandem.graphs.subtasks import Subtasks
 from tandem.graphs.tasks import SLM_NODES, Tasks
-from tandem.nodes.act import Act
+from tandem.nodes.agent.act import Act
 from tandem.nodes.classify import Classify
 from tandem.nodes.closing import Closing
 from tandem.nodes.escalate import Escalate
-from tandem.nodes.plan import Plan
+from tandem.nodes.agent.plan import Plan
 from tandem.nodes.quality_check import QualityCheck
 from tandem.nodes.record import Record
 from tandem.nodes.retry_slm import RetrySlm
 from tandem.nodes.run_task import RunTask
 from tandem.nodes.shadow import Shadow
 from tandem.nodes.state import State
-from tandem.nodes.synthesise import Synthesise
+from tandem.nodes.agent.synthesise import Synthesise
 from tandem.nodes.task import Task
 from tandem.services import Services
 from tandem.tools.base import Tool

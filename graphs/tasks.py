@@ -11,7 +11,7 @@ from typing import Any, Final
 from tandem.errors import SettingsError
 from tandem.models.embeddings import fingerprint_of
 from tandem.models.identity import tier_identity
-from tandem.nodes.agent_task import Agent
+from tandem.nodes.agent.task import Agent
 from tandem.nodes.answer_faq import AnswerFaq
 from tandem.nodes.calibrated import CalibratedLabels, Rules
 from tandem.nodes.classify_document import ClassifyDocument

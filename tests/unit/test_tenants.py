@@ -11,7 +11,7 @@ from tandem.errors import InvalidRequest, KnowledgeError
 from tandem.graphs.hybrid import build
 from tandem.knowledge.index import KnowledgeIndex
 from tandem.models import embeddings
-from tandem.nodes.agent_tools import agent_tools
+from tandem.nodes.agent.tools import agent_tools
 from tandem.services import Services
 from tandem.settings import Settings
 from tests.unit.services import FakeServices

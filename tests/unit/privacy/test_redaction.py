@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -200,7 +201,7 @@ WRONG: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("found", WRONG, ids=repr)
+@pytest.mark.parametrize("found", WRONG, ids=lambda found: re.sub(r" at 0x\w+", "", repr(found)))
 def test_findings_that_are_none_of_this_text_leave_it_unchecked(found: Any) -> None:
     with pytest.raises(Unchecked):
         checked("planted", lambda _text: found)

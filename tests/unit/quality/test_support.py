@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tandem.quality.support import (
@@ -71,6 +71,15 @@ def test_what_no_source_holds_fails() -> None:
     assert known_figures("Ask travel@example.org.", [TRAVEL]) == []
 
 
+def test_figures_inside_an_address_are_the_sources_where_it_holds_the_address() -> None:
+    channel = "Ask in #team-2021 or at https://example.org/2024/leave."
+    assert known_figures(channel, [channel]) == []
+    assert gates(known_figures(channel, ["Ask in #team or at the desk."])) == [
+        "numbers",
+        "addresses",
+    ]
+
+
 def test_names_must_be_known() -> None:
     assert known_names("Ask your Employees with Service.", [LEAVE]) == []
     assert gates(known_names("This holds in Germany as well.", [LEAVE])) == ["names"]
@@ -85,6 +94,7 @@ def test_sentences_have_no_list_marks() -> None:
     ]
 
 
+@example("#000", "")
 @given(st.text(), st.text())
 def test_coverage_is_a_share_and_a_text_covers_itself(text: str, other: str) -> None:
     assert coverage(text, [text]) == 1.0

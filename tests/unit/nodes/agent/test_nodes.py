@@ -10,10 +10,10 @@ from langgraph.runtime import Runtime
 
 from tandem.errors import ModelUnavailable
 from tandem.nodes.accounting import all_llm_cost, total_cost
-from tandem.nodes.act import Act
-from tandem.nodes.plan import Plan
+from tandem.nodes.agent.act import Act
+from tandem.nodes.agent.plan import Plan
 from tandem.nodes.state import Context, State
-from tandem.nodes.synthesise import Synthesise
+from tandem.nodes.agent.synthesise import Synthesise
 from tandem.records import Answer, Decision, Delegated, Profile, Request
 from tests.unit.services import FakeServices
 

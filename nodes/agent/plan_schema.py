@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tandem.nodes.references import CALCULATE
+from tandem.nodes.agent.references import CALCULATE
 from tandem.tools.base import Tool
 
 MAX_STEPS: Final = 6

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import TierCall
-from tandem.nodes.planning import request_text
-from tandem.nodes.synthesis import check_synthesis, synthesise
+from tandem.nodes.agent.planning import request_text
+from tandem.nodes.agent.synthesis import check_synthesis, synthesise
 from tandem.nodes.task import Prepared
 from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
 

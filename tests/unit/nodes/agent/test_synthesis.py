@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 
 from tandem.errors import InvalidRequest, ModelUnavailable
-from tandem.nodes.agent_task import Agent
-from tandem.nodes.synthesis import synthesise_messages
+from tandem.nodes.agent.task import Agent
+from tandem.nodes.agent.synthesis import synthesise_messages
 from tandem.records import Profile, Step, Verdict
 from tests.unit.fakes import FakeTierCall, completion
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from tandem.nodes.agent_task import Agent
+from tandem.nodes.agent.task import Agent
 from tandem.nodes.binding import bind
 from tandem.nodes.run_task import attempted
 from tandem.nodes.state import Context, State

@@ -7,8 +7,8 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from tandem.nodes.acting import Actor
-from tandem.nodes.agent_tools import Subtasks, agent_tools
+from tandem.nodes.agent.acting import Actor
+from tandem.nodes.agent.tools import Subtasks, agent_tools
 from tandem.nodes.binding import bind, context_of
 from tandem.nodes.state import Context, State
 from tandem.records import Delegated

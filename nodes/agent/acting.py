@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from tandem.errors import EgressBlocked, ModelError, TandemError
 from tandem.nodes.passages import Passage
-from tandem.nodes.planning import request_text
-from tandem.nodes.reading import Reader, read_value
-from tandem.nodes.references import CALCULATE, REFERENCE, SEARCH, number_of, resolve, text_of
+from tandem.nodes.agent.planning import request_text
+from tandem.nodes.agent.reading import Reader, read_value
+from tandem.nodes.agent.references import CALCULATE, REFERENCE, SEARCH, number_of, resolve, text_of
 from tandem.records import Attempt, Message, Request, Step
 from tandem.tools.base import Tool, ToolArgumentError, ToolError, call_tool
 

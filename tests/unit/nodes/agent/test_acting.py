@@ -7,10 +7,10 @@ from typing import Any
 
 from tandem.errors import EgressBlocked, ModelUnavailable
 from tandem.models.tier import ToolCall
-from tandem.nodes.acting import Actor
+from tandem.nodes.agent.acting import Actor
 from tandem.nodes.passages import condensed, units
-from tandem.nodes.reading import ground, read_messages
-from tandem.nodes.references import SEARCH
+from tandem.nodes.agent.reading import ground, read_messages
+from tandem.nodes.agent.references import SEARCH
 from tandem.records import Request, Step
 from tandem.tools.base import Tool, ToolArgumentError, ToolError, parameters
 from tandem.tools.calculate import calculate_tool

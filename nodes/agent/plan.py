@@ -8,10 +8,10 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from tandem.errors import TandemError
-from tandem.nodes.agent_task import Agent
-from tandem.nodes.agent_tools import Subtasks, agent_tools
+from tandem.nodes.agent.task import Agent
+from tandem.nodes.agent.tools import Subtasks, agent_tools
 from tandem.nodes.binding import bind, context_of
-from tandem.nodes.planning import Planner
+from tandem.nodes.agent.planning import Planner
 from tandem.nodes.state import Context, State
 from tandem.services import Services
 from tandem.tools.base import Tool

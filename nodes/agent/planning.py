@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from tandem.errors import ModelError
 from tandem.models.tier import Completion, Prompt, TierCall
-from tandem.nodes.plan_schema import MAX_STEPS, plan_schema
-from tandem.nodes.references import CALCULATE, REFERENCE, needs
+from tandem.nodes.agent.plan_schema import MAX_STEPS, plan_schema
+from tandem.nodes.agent.references import CALCULATE, REFERENCE, needs
 from tandem.quality.support import content_words, numbers
 from tandem.quality.values import find_numbers
 from tandem.records import Message, Request, Step

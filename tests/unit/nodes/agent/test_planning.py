@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 
 from tandem.errors import ModelError, ModelUnavailable
-from tandem.nodes.plan_schema import plan_schema
-from tandem.nodes.planning import Planner, plan_messages, request_text
-from tandem.nodes.references import needs, number_of, resolve, text_of
+from tandem.nodes.agent.plan_schema import plan_schema
+from tandem.nodes.agent.planning import Planner, plan_messages, request_text
+from tandem.nodes.agent.references import needs, number_of, resolve, text_of
 from tandem.records import Request, Step
 from tandem.tools.base import Tool, ToolError, parameters
 from tandem.tools.registry import build_tools
