@@ -13,9 +13,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from tandem.models import dialects
+from tandem.models.call import Call, CallError, current
 from tandem.models.tier import Prompt, Token, ToolCall
 from tandem.models.window import estimate_tokens
-from tandem.models.wire import Call, CallError, current
 from tandem.records import Finish, Message, Usage
 from tandem.settings import Dialect
 

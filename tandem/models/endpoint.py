@@ -12,13 +12,13 @@ from typing import Any, Final, Protocol
 
 from tandem.errors import EgressBlocked, TandemError
 from tandem.models.breaker import CircuitBreaker
+from tandem.models.call import CallError, FailureKind, check
 from tandem.models.cancel import pause
 from tandem.models.client import Client, RawReply
 from tandem.models.guarded import Guard, GuardedClient
 from tandem.models.prices import Tariff
 from tandem.models.tier import CallContext, Prompt
 from tandem.models.window import check_window
-from tandem.models.wire import CallError, FailureKind, check
 from tandem.settings import Limits, Model
 
 _FIRST_PAUSE_S: Final = 0.2

@@ -21,6 +21,7 @@ from tandem.errors import (
 )
 from tandem.models.attempts import AnsweredCall, CallLog
 from tandem.models.breaker import CircuitBreaker
+from tandem.models.call import CallError
 from tandem.models.endpoint import Ask, ModelEndpoint, Reply, Servers
 from tandem.models.guarded import Guard
 from tandem.models.presets import apply_preset
@@ -28,7 +29,6 @@ from tandem.models.prices import tariff
 from tandem.models.tier import CallContext, Completion, Prompt, ToolCall
 from tandem.models.toolcalls import calls_schema, read_calls
 from tandem.models.window import too_long
-from tandem.models.wire import CallError
 from tandem.records import Attempt, ErrorInfo, Message, TierName, Usage
 from tandem.settings import Model, Settings
 

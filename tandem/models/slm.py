@@ -12,8 +12,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tandem.models.call import CallError, answered_by
 from tandem.models.client import Client
-from tandem.models.wire import CallError, answered_by, http_client
+from tandem.models.wire import http_client
 from tandem.settings import Dialect
 
 if TYPE_CHECKING:

@@ -149,7 +149,7 @@ def test_run_interrupted_says_how_to_go_on(shell: Shell) -> None:
     process = shell.start("run", "in.jsonl", "out.jsonl")
     wait_for(lambda: len(shell.rows("out.jsonl")) == 1, 60)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=5)
     assert process.returncode == 130
     assert "Stopped: 1 of 2 rows are done and stand in out.jsonl." in err
     assert [row["id"] for row in shell.rows("out.jsonl")] == ["quick"]

@@ -15,12 +15,12 @@ from langchain_core.tracers.langchain import LangChainTracer
 from langsmith.utils import get_env_var
 
 from tandem.models import dialects
+from tandem.models.call import CallError
 from tandem.models.cancel import Cancellation
 from tandem.models.client import Client
 from tandem.models.llm import openai_client
 from tandem.models.slm import hugging_face_client
 from tandem.models.tier import Prompt, ToolCall
-from tandem.models.wire import CallError
 from tests import loopback
 from tests.loopback import answer, serve, status, tool_answer
 
@@ -167,7 +167,7 @@ def test_the_deadline_holds_whatever_the_server_does(connect: Connect, turn: loo
         assert server.closed.wait(2), "the connection was left open"
 
 
-@pytest.mark.parametrize("turn", [loopback.stall, loopback.drip])
+@pytest.mark.parametrize("turn", [loopback.silence, loopback.stall, loopback.drip])
 def test_cancelling_closes_the_connection_at_once(connect: Connect, turn: loopback.Turn) -> None:
     cancellation = Cancellation()
     with serve(turn) as server:

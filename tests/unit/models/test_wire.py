@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from tandem.models.call import CallError
 from tandem.models.llm import openai_client
 from tandem.models.tier import Prompt
-from tandem.models.wire import CallError
 from tests.loopback import Handler, serve, status
 
 ASKED = Prompt([{"role": "user", "content": "Hello"}], 10)
