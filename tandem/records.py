@@ -197,15 +197,32 @@ class Verdict(TypedDict):
     """What the threshold promises, or why nothing is promised, in words."""
 
 
+StepStatus = Literal["planned", "done", "failed", "rejected", "unknown"]
+"""`rejected`: a person said no. `unknown`: its effect was begun, and nobody knows whether it
+ended, so that a person must look."""
+
+
 class Step(TypedDict):
-    """One step of an agent's work, as it was carried out."""
+    """One step of an agent's work: as planned, then as it was carried out."""
 
     id: str
     tool: str
     arguments: dict[str, Any]
-    status: Literal["planned", "done", "failed"]
+    """`$s1` stands for the result of step s1. Of a step that a person was asked about: the values
+    that were shown."""
+    tier: TierName
+    """Who wrote the arguments: the planner's tier, or the one that filled them in afterwards."""
+    needs: list[str]
+    """Ids of the steps whose results the arguments refer to; all of them earlier."""
+    tainted: bool
+    """Whether an argument comes from a tool's result, and so perhaps from a document."""
+    status: StepStatus
     result: Any
     error: NotRequired[str]
+    """Why there is no result, in words."""
+    code: NotRequired[str]
+    """The kind of `error`: a code of tandem/errors.py or tandem/tools/base.py, `not_found`,
+    `needs` (a step before it has no result), `repeated`, `limit`..."""
 
 
 class Delegated(TypedDict):

@@ -1,4 +1,4 @@
-"""The node that carries out the agent's next step."""
+"""The node that carries out one step of the agent; several run in parallel."""
 
 from __future__ import annotations
 
@@ -8,55 +8,38 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from tandem.nodes.agent.acting import Actor
-from tandem.nodes.agent.tools import Subtasks, agent_tools
+from tandem.nodes.agent.state import AgentState
+from tandem.nodes.agent.tools import Toolbox
 from tandem.nodes.binding import bind, context_of
-from tandem.nodes.state import Context, State
+from tandem.nodes.state import Context
 from tandem.records import Delegated
 from tandem.services import Services
-from tandem.tools.base import Tool
 
 
 @dataclass(frozen=True)
 class Act:
-    """Carry out the first step that is still planned; goes on to `act` while there are more, then
-    to `synthesise`. A failed step does not end the work.
-
-    Parameters
-    ----------
-    subtasks: runs a request under this run.
-    tools: the application's own, beside the shipped ones.
-    """
+    """Carry out the step in hand. A failed step does not end the work."""
 
     services: Services
-    subtasks: Subtasks
-    tools: tuple[Tool, ...] = ()
+    toolbox: Toolbox
 
-    def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    def __call__(self, state: AgentState, runtime: Runtime[Context]) -> dict[str, Any]:
         """Carry out one step."""
-        steps = list(state["steps"])
-        planned = [i for i, step in enumerate(steps) if step["status"] == "planned"]
-        if not planned:
-            return {"next": "synthesise"}
         delegated: list[Delegated] = []
         actor = self._actor(state, runtime, delegated)
-        done, attempts = actor.carry_out(state["request"], steps, planned[0])
-        steps[planned[0]] = done
+        done, attempts = actor.carry_out(state["request"], state["steps"], state["step"])
         for attempt in attempts:
             self.services.ledger.add_attempt(state["run_id"], attempt)
         runtime.stream_writer({"step": {"id": done["id"], "status": done["status"]}})
-        return {
-            "steps": steps,
-            "attempts": [*state["attempts"], *attempts],
-            "delegated": [*state["delegated"], *delegated],
-            "next": "act" if planned[1:] else "synthesise",
-        }
+        return {"results": [done], "made": attempts, "spent": delegated}
 
-    def _actor(self, state: State, runtime: Runtime[Context], delegated: list[Delegated]) -> Actor:
-        run_task = self.subtasks(state, context_of(runtime), delegated)
+    def _actor(
+        self, state: AgentState, runtime: Runtime[Context], delegated: list[Delegated]
+    ) -> Actor:
         tier = state["decision"]["tier"]
         limits = self.services.settings.limits
         return Actor(
-            tools=agent_tools(self.services, run_task, self.tools, state["request"]),
+            tools=self.toolbox(state, context_of(runtime), delegated),
             llm=lambda: bind(self.services, state, runtime, tier, "act"),
             slm=lambda: bind(self.services, state, runtime, "slm", "act"),
             seconds=limits.tool_seconds,

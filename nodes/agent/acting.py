@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.errors import EgressBlocked, ModelError, TandemError
-from tandem.nodes.passages import Passage
+from tandem.nodes.agent.dispatching import failed
 from tandem.nodes.agent.planning import request_text
 from tandem.nodes.agent.reading import Reader, read_value
 from tandem.nodes.agent.references import CALCULATE, REFERENCE, SEARCH, number_of, resolve, text_of
+from tandem.nodes.passages import Passage
 from tandem.records import Attempt, Message, Request, Step
 from tandem.tools.base import Tool, ToolArgumentError, ToolError, call_tool
 
@@ -50,15 +51,14 @@ class Actor:
     clock: Callable[[], float] = time.time
 
     def carry_out(
-        self, request: Request, steps: Sequence[Step], index: int
+        self, request: Request, steps: Sequence[Step], step: Step
     ) -> tuple[Step, list[Attempt]]:
-        """The step at `index`, now `done` or `failed`, and the attempts that it took."""
-        work = _Work(self, request, steps, index)
-        step = steps[index]
+        """`step`, one of `steps`, now `done` or `failed`, and the attempts that it took."""
+        work = _Work(self, request, steps, step)
         try:
             result = work.result()
         except TandemError as error:
-            ended: Step = {**step, "status": "failed", "result": None, "error": error.what}
+            ended = failed(step, error.code, error.what)
         else:
             ended = {**step, "arguments": work.arguments, "status": "done", "result": result}
         return ended, work.attempts
@@ -67,8 +67,9 @@ class Actor:
 class _Work:
     """One step on its way: its arguments may be corrected, its attempts add up."""
 
-    def __init__(self, actor: Actor, request: Request, steps: Sequence[Step], index: int) -> None:
-        self.actor, self.request, self.step = actor, request, steps[index]
+    def __init__(self, actor: Actor, request: Request, steps: Sequence[Step], step: Step) -> None:
+        self.actor, self.request, self.step = actor, request, step
+        index = [other["id"] for other in steps].index(step["id"])
         self.before, self.after = steps[:index], steps[index + 1 :]
         self.arguments = dict(self.step["arguments"])
         self.attempts: list[Attempt] = []

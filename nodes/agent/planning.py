@@ -18,7 +18,7 @@ from tandem.nodes.agent.plan_schema import MAX_STEPS, plan_schema
 from tandem.nodes.agent.references import CALCULATE, REFERENCE, needs
 from tandem.quality.support import content_words, numbers
 from tandem.quality.values import find_numbers
-from tandem.records import Message, Request, Step
+from tandem.records import Message, Request, Step, TierName
 from tandem.tools.base import Tool
 from tandem.tools.read_document import document_ids
 
@@ -121,7 +121,7 @@ class Planner:
         for _ in range(TRIES):
             done = llm.complete(Prompt(messages=messages, max_tokens=MAX_TOKENS, schema=schema))
             try:
-                return self._read(done, request)
+                return self._read(done, request, llm)
             except PlanError as error:
                 problem = str(error)
                 messages = [*messages, *_correction(done, problem)]
@@ -130,14 +130,14 @@ class Planner:
             "Ask in smaller steps, or declare the task that you need.",
         )
 
-    def _read(self, done: Completion, request: Request) -> list[Step]:
+    def _read(self, done: Completion, request: Request, llm: TierCall) -> list[Step]:
         if done.finish == "length":
             raise PlanError("The plan is too long; use fewer and shorter steps.")
         try:
             plan = json.loads(done.text)
         except ValueError:
             raise PlanError("The plan is no JSON.") from None
-        steps = _steps(plan)
+        steps = _steps(plan, llm.name)
         self._check(steps, request_text(request))
         return steps
 
@@ -150,7 +150,7 @@ class Planner:
             if step["tool"] not in self.tools:
                 names = ", ".join(self.tools)
                 raise PlanError(f"{step['id']}: there is no such tool; the tools are {names}.")
-            for needed in needs(step["arguments"]):
+            for needed in step["needs"]:
                 if needed not in seen:
                     raise PlanError(f"{step['id']} refers to ${needed}, which is not before it.")
             if step["tool"] == CALCULATE:
@@ -158,7 +158,7 @@ class Planner:
             seen.append(step["id"])
 
 
-def _steps(plan: Any) -> list[Step]:
+def _steps(plan: Any, tier: TierName) -> list[Step]:
     if not isinstance(plan, dict) or not plan:
         raise PlanError("The plan has no steps.")
     steps: list[Step] = []
@@ -170,6 +170,9 @@ def _steps(plan: Any) -> list[Step]:
                 "id": str(key),
                 "tool": str(part.get("tool", "")),
                 "arguments": part["arguments"],
+                "tier": tier,
+                "needs": needs(part["arguments"]),
+                "tainted": bool(needs(part["arguments"])),
                 "status": "planned",
                 "result": None,
             }

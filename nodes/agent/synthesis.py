@@ -8,8 +8,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from tandem.models.tier import Prompt, TierCall
-from tandem.nodes.passages import Passage, condensed
 from tandem.nodes.agent.references import CALCULATE, number_of, resolve
+from tandem.nodes.passages import Passage, condensed
 from tandem.quality.support import content_words
 from tandem.quality.values import FoundNumber, find_numbers
 from tandem.quality.wording import not_empty, not_refusal, not_truncated

@@ -7,10 +7,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from tandem.nodes.agent.state import AgentState
 from tandem.nodes.agent.task import Agent
 from tandem.nodes.binding import bind
 from tandem.nodes.run_task import attempted
-from tandem.nodes.state import Context, State
+from tandem.nodes.state import Context
 from tandem.services import Services
 
 
@@ -20,7 +21,7 @@ class Synthesise:
 
     services: Services
 
-    def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    def __call__(self, state: AgentState, runtime: Runtime[Context]) -> dict[str, Any]:
         """Write the answer."""
         call = bind(self.services, state, runtime, state["decision"]["tier"], "synthesise")
         prepared = {**state["prepared"], "steps": state["steps"]}

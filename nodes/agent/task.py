@@ -1,5 +1,5 @@
-"""The agent's work as a task, for whoever checks and repairs it: plan, act and synthesise are
-graph nodes of their own and fill in `steps`."""
+"""The agent's work as a task, for whoever checks and repairs it: its graph (graphs/agent.py) plans
+and carries out the `steps` that the answer is made of."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Agent:
     """Task `agent`; `prepared` is `{"request_text", "steps"}`."""
 
     name: str = "agent"
-    node: str = "plan"
+    node: str = "agent"
     first_tier: TierName = "llm"
 
     def prepare(self, request: Request, profile: Profile) -> Prepared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tandem.nodes.state import Context, State
 from tandem.records import Answer, Delegated, Request
@@ -13,6 +14,28 @@ from tandem.tools.registry import build_tools
 
 Subtasks = Callable[[State, Context, list[Delegated]], Callable[[Request], Answer]]
 """Gives the function that runs a request under a run and notes in the list what it cost."""
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """The tools that a run may use.
+
+    Parameters
+    ----------
+    subtasks: runs a request under a run.
+    own: the application's tools, beside the shipped ones.
+    """
+
+    services: Services
+    subtasks: Subtasks
+    own: tuple[Tool, ...] = ()
+
+    def __call__(
+        self, state: State, context: Context, delegated: list[Delegated] | None = None
+    ) -> Mapping[str, Tool]:
+        """The run's tools by name; what they delegate is noted in `delegated`."""
+        run_task = self.subtasks(state, context, [] if delegated is None else delegated)
+        return agent_tools(self.services, run_task, self.own, state["request"])
 
 
 def agent_tools(

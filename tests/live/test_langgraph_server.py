@@ -19,7 +19,7 @@ from tests.live.house import REPOSITORY, Home, wait_for
 
 pytest.importorskip("langgraph_api", reason="the extra `studio` is not installed")
 LANGGRAPH = Path(sys.executable).with_name("langgraph")
-NODES = {"classify", "sentiment", "quality_check", "escalate", "plan", "act", "record"}
+NODES = {"classify", "sentiment", "quality_check", "escalate", "agent", "record"}
 REQUEST: dict[str, Any] = {
     "text": "I love it, best film ever!",
     "task": "sentiment",

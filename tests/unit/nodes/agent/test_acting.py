@@ -8,13 +8,14 @@ from typing import Any
 from tandem.errors import EgressBlocked, ModelUnavailable
 from tandem.models.tier import ToolCall
 from tandem.nodes.agent.acting import Actor
-from tandem.nodes.passages import condensed, units
 from tandem.nodes.agent.reading import ground, read_messages
 from tandem.nodes.agent.references import SEARCH
+from tandem.nodes.passages import condensed, units
 from tandem.records import Request, Step
 from tandem.tools.base import Tool, ToolArgumentError, ToolError, parameters
 from tandem.tools.calculate import calculate_tool
 from tests.unit.fakes import FakeTierCall
+from tests.unit.nodes.agent.steps import planned_step
 
 REQUEST: Request = {"text": "How many hours of sick leave may be had in advance, in days of 8?"}
 QUESTION = "hours of sick leave in advance"
@@ -42,7 +43,7 @@ def search(run: Callable[[Any], Any] = lambda _: PASSAGES) -> Tool:
 
 
 def step(name: str, tool: str, **arguments: Any) -> Step:
-    return {"id": name, "tool": tool, "arguments": arguments, "status": "planned", "result": None}
+    return planned_step(name, tool, **arguments)
 
 
 STEPS = [step("s1", SEARCH, query=QUESTION), step("s2", "calculate", expression="$s1 / 8")]
@@ -66,7 +67,7 @@ def carry_out(acting: Actor, steps: list[Step]) -> tuple[list[Step], list[str]]:
     made: list[str] = []
     steps = list(steps)
     for i in range(len(steps)):
-        steps[i], attempts = acting.carry_out(REQUEST, steps, i)
+        steps[i], attempts = acting.carry_out(REQUEST, steps, steps[i])
         made += [attempt["tier"] for attempt in attempts]
     return steps, made
 

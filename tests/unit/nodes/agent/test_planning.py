@@ -15,6 +15,8 @@ from tandem.records import Request, Step
 from tandem.tools.base import Tool, ToolError, parameters
 from tandem.tools.registry import build_tools
 from tests.unit.fakes import FakeTierCall, completion
+from tests.unit.nodes.agent import steps
+from tests.unit.nodes.agent.steps import done_step
 
 SEARCH = Tool(
     "search_knowledge",
@@ -143,11 +145,11 @@ def test_the_schema_admits_money_and_references_for_numbers() -> None:
 
 
 def done(name: str, result: Any) -> Step:
-    return {"id": name, "tool": "x", "arguments": {}, "status": "done", "result": result}
+    return done_step(name, "x", result)
 
 
 def planned_step(tool: str, **arguments: Any) -> Step:
-    return {"id": "s9", "tool": tool, "arguments": arguments, "status": "planned", "result": None}
+    return steps.planned_step("s9", tool, **arguments)
 
 
 def test_references_become_numbers_in_a_calculation_and_text_elsewhere() -> None:

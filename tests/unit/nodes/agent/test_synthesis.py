@@ -6,10 +6,11 @@ from typing import Any, cast
 import pytest
 
 from tandem.errors import InvalidRequest, ModelUnavailable
-from tandem.nodes.agent.task import Agent
 from tandem.nodes.agent.synthesis import synthesise_messages
+from tandem.nodes.agent.task import Agent
 from tandem.records import Profile, Step, Verdict
 from tests.unit.fakes import FakeTierCall, completion
+from tests.unit.nodes.agent.steps import done_step, failed_step
 
 PASSAGE = {
     "id": "leave#1",
@@ -18,12 +19,10 @@ PASSAGE = {
     "text": "You earn six hours of leave per pay period. The office opens at 9.",
     "score": 0.9,
 }
-SEARCHED: Step = {
-    "id": "s1",
-    "tool": "search_knowledge",
-    "arguments": {"query": "hours of leave per pay period"},
-    "status": "done",
-    "result": {
+SEARCHED: Step = done_step(
+    "s1",
+    "search_knowledge",
+    {
         "passages": [{**PASSAGE, "id": "other#1"}, PASSAGE],
         "value": 6,
         "unit": "hours",
@@ -31,22 +30,10 @@ SEARCHED: Step = {
         "span": [0, 43],
         "quote": "You earn six hours of leave per pay period.",
     },
-}
-COMPUTED: Step = {
-    "id": "s2",
-    "tool": "calculate",
-    "arguments": {"expression": "$s1 * 13 / 7"},
-    "status": "done",
-    "result": 11.1428571429,
-}
-FAILED: Step = {
-    "id": "s3",
-    "tool": "search_knowledge",
-    "arguments": {"query": "rent"},
-    "status": "failed",
-    "result": None,
-    "error": "not found",
-}
+    query="hours of leave per pay period",
+)
+COMPUTED: Step = done_step("s2", "calculate", 11.1428571429, expression="$s1 * 13 / 7")
+FAILED: Step = {**failed_step("s3", "search_knowledge", query="rent"), "error": "not found"}
 PREPARED = {
     "request_text": "How many hours in 13 pay periods, by the week?",
     "steps": [SEARCHED, COMPUTED, FAILED],

@@ -1,0 +1,79 @@
+"""The agent's graph: plan -> dispatch -> act and approve, in parallel -> dispatch -> synthesise.
+
+It is a node of the main graph. It begins with the state that classify left, and ends with the
+attempt that quality_check is to judge, or with an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+
+from tandem.nodes.agent.act import Act
+from tandem.nodes.agent.approve import Approve
+from tandem.nodes.agent.dispatch import Dispatch
+from tandem.nodes.agent.plan import Plan
+from tandem.nodes.agent.state import AgentState
+from tandem.nodes.agent.synthesise import Synthesise
+from tandem.nodes.agent.tools import Subtasks, Toolbox
+from tandem.nodes.closing import Closing
+from tandem.nodes.state import Context
+from tandem.services import Services
+from tandem.tools.base import Tool
+
+
+def build(
+    services: Services, subtasks: Subtasks, tools: Sequence[Tool] = ()
+) -> StateGraph[AgentState, Context, AgentState, AgentState]:
+    """The graph over `services`.
+
+    Parameters
+    ----------
+    subtasks: runs a request under an agent's run.
+    tools: the application's own, beside the shipped ones.
+    """
+    toolbox = Toolbox(services, subtasks, tuple(tools))
+    builder = StateGraph(AgentState, Context)
+    nodes: dict[str, Callable[..., dict[str, Any]]] = {
+        "plan": Plan(services, toolbox),
+        "dispatch": Dispatch(services, toolbox),
+        "act": Act(services, toolbox),
+        "approve": Approve(services, toolbox),
+        "synthesise": Synthesise(services),
+    }
+    for name, node in nodes.items():
+        # Closing's own annotation would narrow the state to the main graph's keys.
+        builder.add_node(name, Closing(services, node), input_schema=AgentState)
+    builder.add_edge(START, "plan")
+    builder.add_conditional_edges("plan", route_plan, {"dispatch": "dispatch", "end": END})
+    builder.add_conditional_edges("dispatch", route_dispatch, ["act", "approve", "synthesise"])
+    builder.add_edge("act", "dispatch")
+    builder.add_edge("approve", "dispatch")
+    builder.add_edge("synthesise", END)
+    return builder
+
+
+def route_plan(state: AgentState) -> Literal["dispatch", "end"]:
+    """Where the agent goes once it has planned: to its steps, or out with an error."""
+    match state["next"]:
+        case "dispatch":
+            return "dispatch"
+        case "end":
+            return "end"
+    raise ValueError(f"plan cannot lead to {state['next']!r}")
+
+
+def route_dispatch(state: AgentState) -> list[Send] | Literal["synthesise"]:
+    """Where the agent goes on: to steps that can be carried out now, or to the answer."""
+    match state["next"]:
+        case "send":
+            return [
+                Send(sending["node"], {**state, "step": sending["step"]})
+                for sending in state["sendings"]
+            ]
+        case "synthesise":
+            return "synthesise"
+    raise ValueError(f"dispatch cannot lead to {state['next']!r}")
