@@ -124,6 +124,12 @@ class Cancelled(ModelError):
     code = "cancelled"
 
 
+class McpError(TandemError):
+    """An MCP server cannot be reached, or what it says or gives is not acceptable."""
+
+    code = "mcp"
+
+
 class UploadError(TandemError):
     """An upload to LangSmith did not get through: no key, refused, or no answer."""
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tandem.knowledge.index import Hit, KnowledgeIndex
     from tandem.knowledge.tables import Tables
+    from tandem.mcp.sessions import McpSessions
     from tandem.models.background import Background
     from tandem.models.embedded import EmbeddedServers
     from tandem.models.pool import TierPool
@@ -260,6 +261,17 @@ class Services:
             tables: Tables = self.__dict__["tables"]
             return tables
 
+    @cached_property
+    def mcp(self) -> McpSessions:
+        """The sessions with the settings' MCP servers; none is opened before its first call."""
+        from tandem.mcp.sessions import McpSessions
+
+        with self._lock:
+            if "mcp" not in self.__dict__:
+                self.__dict__["mcp"] = McpSessions(self.settings)
+            sessions: McpSessions = self.__dict__["mcp"]
+            return sessions
+
     def tier(self, name: TierName, task: str = "") -> Tier:
         """The tier `name`, with the models of `task`."""
         return self.pool.tier(name, task)
@@ -281,6 +293,8 @@ class Services:
         user and go on until idle."""
         if "background" in self.__dict__:
             self.background.close()
+        if "mcp" in self.__dict__:
+            self.mcp.close()
         if "pool" in self.__dict__:
             self.pool.close()
         if "ledger" in self.__dict__:

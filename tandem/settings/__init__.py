@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tandem.settings.calibration import CalibrationSettings, Escalation
 from tandem.settings.loading import FILE_NAME, load
+from tandem.settings.mcp import McpServer, McpSettings
 from tandem.settings.models import (
     DEFAULT_MODELS,
     Backend,
@@ -58,6 +59,8 @@ __all__ = [
     "Leave",
     "LedgerSettings",
     "Limits",
+    "McpServer",
+    "McpSettings",
     "Model",
     "Names",
     "OwnPattern",

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from tandem.records import TierName
 from tandem.settings.base import Section
 from tandem.settings.calibration import CalibrationSettings
+from tandem.settings.mcp import McpSettings
 from tandem.settings.models import DEFAULT_MODELS, Model, Tiers
 from tandem.settings.policy import Policy
 from tandem.settings.privacy import Privacy
@@ -47,6 +48,7 @@ class Settings(Section):
     tables: TableSettings = TableSettings()
     tenants: dict[str, Tenant] = Field(default_factory=dict)
     calibration: CalibrationSettings = CalibrationSettings()
+    mcp: McpSettings = McpSettings()
     shadow: ShadowSettings = ShadowSettings()
     policy: Policy = Policy()
     currency: str = "USD"
