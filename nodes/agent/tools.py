@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tandem.nodes.binding import keeps_private
 from tandem.nodes.state import Context, State
 from tandem.records import Answer, Delegated, Request
 from tandem.services import Services, TenantKnowledge
 from tandem.tools.base import Tool
 from tandem.tools.delegate import RunTask
+from tandem.tools.mcp import McpRun, mcp_tools
 from tandem.tools.registry import build_tools
 
 Subtasks = Callable[[State, Context, list[Delegated]], Callable[[Request], Answer]]
@@ -18,7 +20,7 @@ Subtasks = Callable[[State, Context, list[Delegated]], Callable[[Request], Answe
 
 @dataclass(frozen=True)
 class Toolbox:
-    """The tools that a run may use.
+    """The tools that a run may use; those of MCP servers among them.
 
     Parameters
     ----------
@@ -35,7 +37,12 @@ class Toolbox:
     ) -> Mapping[str, Tool]:
         """The run's tools by name; what they delegate is noted in `delegated`."""
         run_task = self.subtasks(state, context, [] if delegated is None else delegated)
-        return agent_tools(self.services, run_task, self.own, state["request"])
+        own = (*self.own, *mcp_tools(self.services, self._mcp_run(state, context)))
+        return agent_tools(self.services, run_task, own, state["request"])
+
+    def _mcp_run(self, state: State, context: Context) -> McpRun:
+        vault = self.services.vaults.of(state["run_id"], state["deadline"])
+        return McpRun(state["profile"], vault, keeps_private(state, context))
 
 
 def agent_tools(
