@@ -12,112 +12,28 @@ on 40 % of the rows, certifies on 40 % and tells of the rest what the thresholds
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from calibration_kept import KeptServices, Known, known, opened
+from common import print_json, table
 from numpy.typing import NDArray
 
-from bench.common import print_json, table
-from tandem.errors import ModelError, TandemError
-from tandem.evals.cache import AnswerCache
-from tandem.evals.loading import load_cases
-from tandem.evals.services import CACHE_NAME, EvalServices, unguarded
-from tandem.graphs.tasks import Tasks
 from tandem.loop.calibrate_fields import FieldRows, by_field, promised, scored
-from tandem.loop.calibrate_signals import KnownRow, Tried, is_right
-from tandem.loop.measuring import profile_of
-from tandem.models.tier import CallContext
+from tandem.loop.calibrate_signals import is_right
 from tandem.quality.calibration import curves
 from tandem.quality.calibration.linear import folds
 from tandem.quality.calibration.small_score import LEAST_OF_A_KIND
 from tandem.quality.calibration.threshold import Stage
 from tandem.quality.same_value import judged
-from tandem.records import TierName
-from tandem.settings import load
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 TARGETS = (0.8, 0.9, 0.95)
 CONFIDENCE = 0.9
 FOLDS = 5
-
-
-class Unasked:
-    """A tier's call that only has kept answers."""
-
-    def __init__(self, call: Any) -> None:
-        self._call = call
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._call, name)
-
-    def complete(self, prompt: object) -> Any:  # noqa: ARG002
-        raise ModelError("No answer is kept.", "Run the evaluation first.")
-
-
-@dataclass(frozen=True)
-class KeptTier:
-    """A tier that answers nothing new."""
-
-    inner: Any
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def bind(self, context: CallContext) -> Unasked:
-        return Unasked(self.inner.bind(context))
-
-
-class KeptServices(EvalServices):
-    """Evaluation services that call no model."""
-
-    def tier(self, name: TierName, task: str = "") -> Any:
-        kept: Any = super().tier(name, task)
-        return replace(kept, inner=KeptTier(kept.inner))
-
-
-class Known(NamedTuple):
-    """Rows with a kept SLM answer, and by row the LLM's where one is kept."""
-
-    rows: list[KnownRow]
-    slm: list[Tried]
-    llm: dict[int, Any]
-    missing: int
-
-
-def known(services: KeptServices, suite: str, data: Path) -> Known:
-    """The kept answers to a suite's rows."""
-    found = Known([], [], {}, 0)
-    missing, task = 0, None
-    for case in load_cases(suite, data).cases:
-        task = Tasks(services)[case["task"]] if task is None else task
-        row = KnownRow({**case["request"], "task": case["task"]}, case["expected"])
-        slm = answered(services, task, row, "slm")
-        if slm is None:
-            missing += 1
-            continue
-        llm = answered(services, task, row, "llm")
-        if llm is not None:
-            found.llm[len(found.rows)] = llm.attempt["output"]
-        found.rows.append(row)
-        found.slm.append(slm)
-    return found._replace(missing=missing)
-
-
-def answered(services: KeptServices, task: Any, row: KnownRow, tier: TierName) -> Tried | None:
-    """The kept answer of a tier; None: none is kept."""
-    profile = profile_of(services, task.name, row.request)
-    prepared = task.prepare(row.request, profile)
-    context = CallContext(profile=profile, deadline=4e9, task=task.name)
-    try:
-        attempt = task.attempt(prepared, services.tier(tier, task.name).bind(context))
-    except TandemError:
-        return None
-    return Tried(prepared, attempt, task.check(prepared, attempt))
 
 
 def cross_validated(rows: FieldRows, dealt: NDArray[np.int64]) -> Floats:
@@ -276,14 +192,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--splits", type=int, default=50)
     chosen = parser.parse_args()
-    settings = unguarded(load(chosen.settings))
-    with tempfile.TemporaryDirectory() as scratch:
-        cache = AnswerCache(settings.cache_dir / CACHE_NAME)
-        services = KeptServices(settings, cache, Path(scratch) / "ledger.sqlite")
+    with opened(chosen.settings) as services:
         receipts = extraction(services, chosen.data, chosen.splits)
         answers = faq(services, chosen.data, chosen.splits)
-        services.close()
-        cache.close()
     print(table("receipts", receipts["fields"], 3), "\n")
     print(table(f"certified, {chosen.splits} splits", receipts["certified"], 2), "\n")
     print(table("LLM below", receipts["cascade"], 3), "\n")
