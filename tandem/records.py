@@ -17,7 +17,8 @@ OnLate = Literal["unverified", "error"]
 TierName = Literal["slm", "llm"]
 Origin = Literal["slm", "llm", "head", "rule"]
 """Who made an attempt: a tier's model, or a trained head or a rule, which are no models."""
-Status = Literal["accepted", "unverified", "needs_review", "failed"]
+Status = Literal["accepted", "unverified", "needs_review", "failed", "waiting"]
+"""`waiting`: no answer yet; a person has to approve a step first. See docs/runs.md."""
 Finish = Literal["stop", "length", "error"]
 Purpose = Literal["answer", "classify", "plan", "act", "synthesise"]
 """What an attempt was for: the task's answer, or a step on the way there."""
@@ -56,6 +57,11 @@ class Document(TypedDict, total=False):
     text: str
     data: str
     media_type: str
+    unreadable: str
+    """Why whoever loaded it could not read it; it then has no text. For tasks that read what they
+    can (research) and say what they could not; other tasks refuse it."""
+    whole_chars: int
+    """Characters of the whole, where `text` is only its beginning."""
 
 
 @with_config(_NOTHING_ELSE)
@@ -223,6 +229,27 @@ class Step(TypedDict):
     code: NotRequired[str]
     """The kind of `error`: a code of tandem/errors.py or tandem/tools/base.py, `not_found`,
     `needs` (a step before it has no result), `repeated`, `limit`..."""
+    again: NotRequired[bool]
+    """True for a step of the second plan, made because steps of the first one failed."""
+
+
+class Approval(TypedDict):
+    """What a person is asked about a step with side effects."""
+
+    question: Literal["approve", "may_have_happened"]
+    words: str
+    run_id: str
+    step_id: str
+    tool: str
+    description: str
+    arguments: dict[str, Any]
+    tainted: list[str]
+    """Names of the arguments that come from a tool's result, and so perhaps from a document."""
+    claims: int
+    """How often the step was begun."""
+    answers: list[str]
+    """What may be said: `approve`, `reject`; of a step that may have happened `repeat`, `happened`,
+    `reject`."""
 
 
 class Delegated(TypedDict):
@@ -259,3 +286,5 @@ class Answer(TypedDict):
     steps: list[Step]
     reasons: list[str]
     error: ErrorInfo | None
+    approvals: NotRequired[list[Approval]]
+    """What a person has to decide before the run goes on; only where `status` is waiting."""

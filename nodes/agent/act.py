@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
 from tandem.nodes.agent.acting import Actor
+from tandem.nodes.agent.limits import ends_at
 from tandem.nodes.agent.state import AgentState
 from tandem.nodes.agent.tools import Toolbox
 from tandem.nodes.binding import bind, context_of
@@ -38,11 +39,13 @@ class Act:
     ) -> Actor:
         tier = state["decision"]["tier"]
         limits = self.services.settings.limits
+        ends = ends_at(state["started"], state["deadline"], limits)
+        state = cast("AgentState", {**state, "deadline": ends})
         return Actor(
             tools=self.toolbox(state, context_of(runtime), delegated),
             llm=lambda: bind(self.services, state, runtime, tier, "act"),
             slm=lambda: bind(self.services, state, runtime, "slm", "act"),
             seconds=limits.tool_seconds,
             chars=limits.tool_chars,
-            deadline=state["deadline"],
+            deadline=ends,
         )

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tandem.errors import EgressBlocked, ModelError, TandemError
 from tandem.nodes.agent.dispatching import failed
-from tandem.nodes.agent.planning import request_text
+from tandem.nodes.agent.plan_prompt import request_text
 from tandem.nodes.agent.reading import Reader, read_value
 from tandem.nodes.agent.references import CALCULATE, REFERENCE, SEARCH, number_of, resolve, text_of
 from tandem.nodes.passages import Passage
@@ -30,6 +30,18 @@ CORRECT_SYSTEM: Final = (
 )
 
 
+class NotFound(ToolError):
+    """What was looked for is not there; other words may find it."""
+
+    code = "not_found"
+
+
+class OutOfTime(ToolError):
+    """There was no time left for the call."""
+
+    code = "limit"
+
+
 @dataclass(frozen=True)
 class Actor:
     """Carries out steps.
@@ -39,7 +51,7 @@ class Actor:
     tools: by name.
     llm, slm: tiers, each call bound to a new attempt; `slm` reads first where there is one.
     seconds, chars: limits of one tool call.
-    deadline: unix time, seconds, of the whole run.
+    deadline: unix time, seconds, until which steps may work.
     """
 
     tools: Mapping[str, Tool]
@@ -90,17 +102,18 @@ class _Work:
         return found
 
     def _call(self, tool: Tool) -> Any:
-        for other in self.before:
-            same = other["tool"] == tool.name and other["arguments"] == self.arguments
-            if same and other["status"] == "done" and not tool.side_effects:
-                return other["result"]
         step: Step = {**self.step, "arguments": self.arguments}
         arguments = resolve(step, self.before)
         left = self.actor.deadline - self.actor.clock()
         if left <= 0:
-            raise ToolError("The time allowed for the request ran out.")
+            raise OutOfTime("The time allowed for the steps ran out.")
         seconds = min(self.actor.seconds, left)
-        return call_tool(tool, arguments, seconds=seconds, chars=self.actor.chars)
+        try:
+            return call_tool(tool, arguments, seconds=seconds, chars=self.actor.chars)
+        except ToolError as error:
+            if tool.name == SEARCH and error.code == ToolError.code:
+                raise NotFound(error.what) from error
+            raise
 
     def _corrected(self, tool: Tool, error: ToolArgumentError) -> Any:
         call = self.actor.llm()
@@ -144,7 +157,7 @@ class _Work:
             return {"passages": passages, **value}
         if all(attempt["error"] for attempt in attempts):
             raise ToolError("No model answered that could read the value.")
-        raise ToolError("Not found: no passage gives this number.")
+        raise NotFound("Not found: no passage gives this number.")
 
     def _passages(self, found: Any) -> list[Passage]:
         if isinstance(found, Mapping) and "passages" in found:

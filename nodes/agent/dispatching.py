@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
+from tandem.nodes.agent.filling import missing
 from tandem.nodes.agent.references import resolve
 from tandem.nodes.agent.state import Sending
 from tandem.records import Step
 from tandem.tools.base import Tool, ToolError
 
-ENDED_BADLY = frozenset({"failed", "rejected", "unknown"})
+ENDED_BADLY: Final = frozenset({"failed", "rejected", "unknown"})
+MENDABLE: Final = frozenset({"not_found", "tool", "tool_arguments"})
+"""Codes of failures that another plan may get round. Not among them: what a person refused, what
+was cut short by a limit, and what no model answered."""
 
 
 class Arranged(NamedTuple):
@@ -23,36 +28,102 @@ class Arranged(NamedTuple):
 def arrange(steps: Sequence[Step], tools: Mapping[str, Tool]) -> Arranged:
     """Send every planned step whose needs are done.
 
-    A step with side effects goes to `approve`, with its references resolved: a person sees what
-    would really be done. A step that needs one without a result fails, and so do those behind it.
+    One without all its arguments goes to `fill` first, one with side effects to `approve`, with its
+    references resolved: a person sees what would really be done. A step that needs one without a
+    result fails, and so do those behind it. No call is made twice: what was already asked is not
+    asked again, what failed is not tried again, what had its effect has it once.
     """
-    arranged, sendings = list(steps), list[Sending]()
+    arranged, sendings, calls = list(steps), list[Sending](), _Calls(steps)
     for place, step in enumerate(arranged):
         if step["status"] != "planned":
             continue
         status = {other["id"]: other["status"] for other in arranged}
-        missing = [name for name in step["needs"] if status[name] in ENDED_BADLY]
-        if missing:
-            arranged[place] = failed(step, "needs", f"It needs {missing[0]}, which has no result.")
+        missed = [name for name in step["needs"] if status[name] in ENDED_BADLY]
+        tool = tools.get(step["tool"])
+        if missed:
+            arranged[place] = failed(step, "needs", f"It needs {missed[0]}, which has no result.")
+        elif tool is not None and missing(tool.parameters, step["arguments"]):
+            sendings.append({"node": "fill", "step": step})
         elif all(status[name] == "done" for name in step["needs"]):
-            arranged[place], sending = _sending(step, arranged, tools)
+            arranged[place], sending = calls.next(step, tool)
             sendings += sending
     return Arranged(arranged, sendings)
 
 
-def _sending(
-    step: Step, steps: Sequence[Step], tools: Mapping[str, Tool]
-) -> tuple[Step, list[Sending]]:
-    tool = tools.get(step["tool"])
-    if tool is None or not tool.side_effects:
-        return step, [{"node": "act", "step": step}]
-    try:
-        arguments = resolve(step, steps)
-    except ToolError as error:
-        return failed(step, error.code, error.what), []
-    return step, [{"node": "approve", "step": {**step, "arguments": arguments}}]
+class _Calls:
+    """The calls that were made or are being made, by tool and arguments."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+        self._made: dict[str, Step] = {}
+        for step in steps:
+            if step["status"] != "planned":
+                self._note(step)
+
+    def _note(self, step: Step) -> None:
+        try:
+            self._made.setdefault(_call(step, resolve(step, self._steps)), step)
+        except ToolError:
+            return  # it never came to a call
+
+    def next(self, step: Step, tool: Tool | None) -> tuple[Step, list[Sending]]:
+        """The step, ended where it needs no call any more, or what is to be sent."""
+        try:
+            arguments = resolve(step, self._steps)
+        except ToolError as error:
+            return failed(step, error.code, error.what), []
+        effects = tool is not None and tool.side_effects
+        earlier = self._made.setdefault(_call(step, arguments), step)
+        if earlier["id"] == step["id"]:
+            shown: Step = {**step, "arguments": arguments} if effects else step
+            return step, [{"node": "approve" if effects else "act", "step": shown}]
+        if earlier["status"] == "planned":
+            return step, []  # the same call is being made; its result comes first
+        if earlier["status"] == "done" and not effects:
+            return {**step, "status": "done", "result": earlier["result"]}, []
+        return failed(step, "repeated", f"{earlier['id']} was the same call."), []
+
+
+def _call(step: Step, arguments: Mapping[str, Any]) -> str:
+    return json.dumps([step["tool"], arguments], sort_keys=True)
 
 
 def failed(step: Step, code: str, error: str) -> Step:
     """`step`, ended without a result."""
     return {**step, "status": "failed", "result": None, "code": code, "error": error}
+
+
+def cut_short(steps: Sequence[Step], limit: str) -> list[Step]:
+    """The steps, of which those that are still planned fail for `limit`."""
+    return [
+        failed(step, "limit", f"Not carried out: {limit}.") if step["status"] == "planned" else step
+        for step in steps
+    ]
+
+
+def carried_out(steps: Sequence[Step]) -> int:
+    """How many of the steps came to a call."""
+    return sum(step.get("code") not in ("needs", "repeated", "limit") for step in steps)
+
+
+def may_replan(steps: Sequence[Step]) -> bool:
+    """Whether another plan may help: some step failed for a reason that it may get round, and the
+    steps are still those of the first plan."""
+    if any(step.get("again") or step["status"] in ("rejected", "unknown") for step in steps):
+        return False
+    return any(step.get("code") in MENDABLE for step in steps)
+
+
+def unresolved(steps: Sequence[Step]) -> list[Step]:
+    """Steps without a result that nothing made up for.
+
+    A second plan makes up for the first one's failures where all of it is done, and where it has at
+    least as many steps that look something up as failed.
+    """
+    first = [step for step in steps if not step.get("again") and step["status"] != "done"]
+    second = [step for step in steps if step.get("again")]
+    lost = sum(step.get("code") != "needs" for step in first)
+    found = sum(not step["needs"] for step in second)
+    if second and all(step["status"] == "done" for step in second) and found >= lost:
+        return []
+    return [*first, *(step for step in second if step["status"] != "done")]

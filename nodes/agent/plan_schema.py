@@ -3,7 +3,7 @@ names, and references to the step itself or to a later one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tandem.nodes.agent.references import CALCULATE
@@ -13,24 +13,28 @@ MAX_STEPS: Final = 6
 MAX_ARGUMENT_CHARS: Final = 600
 
 
-def plan_schema(tools: Mapping[str, Tool], max_steps: int) -> dict[str, Any]:
-    """Steps s1 to s<max_steps>, of which s1 is required; step k may refer to s1..s(k-1) only."""
+def plan_schema(
+    tools: Mapping[str, Tool], max_steps: int, first: int = 1, usable: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Steps s<first> and at most `max_steps - 1` after it; each may refer to those of this plan
+    before it, and to the steps `usable` of an earlier one."""
+    keys = [f"s{number}" for number in range(first, first + max_steps)]
     return {
         "type": "object",
         "properties": {
-            f"s{k}": {"anyOf": [_step(tool, k) for tool in tools.values()]}
-            for k in range(1, max_steps + 1)
+            key: {"anyOf": [_step(tool, [*usable, *keys[:place]]) for tool in tools.values()]}
+            for place, key in enumerate(keys)
         },
-        "required": ["s1"],
+        "required": keys[:1],
         "additionalProperties": False,
     }
 
 
-def _step(tool: Tool, k: int) -> dict[str, Any]:
+def _step(tool: Tool, earlier: Sequence[str]) -> dict[str, Any]:
     properties = tool.parameters.get("properties", {})
     arguments = {
         **tool.parameters,
-        "properties": {name: _argument(tool, part, k) for name, part in properties.items()},
+        "properties": {name: _argument(tool, part, earlier) for name, part in properties.items()},
     }
     return {
         "type": "object",
@@ -40,9 +44,8 @@ def _step(tool: Tool, k: int) -> dict[str, Any]:
     }
 
 
-def _argument(tool: Tool, schema: Mapping[str, Any], k: int) -> Mapping[str, Any]:
-    """An argument's schema with the references that step `k` may make."""
-    earlier = [f"s{i}" for i in range(1, k)]
+def _argument(tool: Tool, schema: Mapping[str, Any], earlier: Sequence[str]) -> Mapping[str, Any]:
+    """An argument's schema with the references to `earlier` that it may make."""
     kind = schema.get("type")
     if kind == "string" and "enum" not in schema and "pattern" not in schema:
         longest = min(int(schema.get("maxLength", MAX_ARGUMENT_CHARS)), MAX_ARGUMENT_CHARS)
@@ -52,7 +55,7 @@ def _argument(tool: Tool, schema: Mapping[str, Any], k: int) -> Mapping[str, Any
     return schema
 
 
-def _pattern(tool: Tool, earlier: list[str], longest: int) -> str:
+def _pattern(tool: Tool, earlier: Sequence[str], longest: int) -> str:
     reference = rf"\$(?:{'|'.join(earlier)})(?:\.[a-z_]{{1,30}})?" if earlier else ""
     plain = r"[0-9 .,+*/()%^-]|of" if tool.name == CALCULATE else r"[^$]|\$[0-9]"
     return f"^(?:{plain}{'|' + reference if reference else ''}){{1,{longest}}}$"

@@ -13,10 +13,10 @@ from tandem.records import Attempt, Delegated, Step
 
 
 class Sending(TypedDict):
-    """A step that is to be carried out now."""
+    """A step that something is to be done about now."""
 
     node: str
-    """`act`, or `approve` where the tool has side effects."""
+    """`fill` where arguments are missing, `approve` where the tool has side effects, else `act`."""
     step: Step
 
 
@@ -26,10 +26,14 @@ class AgentState(State, total=False):
     step: Step
     """The step in hand; in what Send gives to one node."""
     results: Annotated[list[Step], operator.add]
-    """Steps as they ended. The last one of an id holds."""
+    """Steps as `fill`, `act` and `approve` left them. The last one of an id holds."""
+    taken: int
+    """So many of `results` are in `steps` by now."""
     made: Annotated[list[Attempt], operator.add]
     """Attempts of steps; dispatch adds them to `attempts`."""
     spent: Annotated[list[Delegated], operator.add]
     """What delegated requests cost; dispatch adds them to `delegated`."""
     sendings: list[Sending]
     """What dispatch decided on; the router turns each into a Send."""
+    limit: str
+    """The limit that was reached, in words."""

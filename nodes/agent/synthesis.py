@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from tandem.models.tier import Prompt, TierCall
+from tandem.nodes.agent.dispatching import unresolved
 from tandem.nodes.agent.references import CALCULATE, number_of, resolve
 from tandem.nodes.passages import Passage, condensed
 from tandem.quality.support import content_words
@@ -46,18 +47,22 @@ SYNTHESISE_EXAMPLE: Final[Sequence[Message]] = (
     },
 )
 NO_RESULT: Final = "None of the steps gave a result, so there is no answer: "
+NOT_COMPLETE: Final = "\n\nThis answer is not complete. "
 
 
 def synthesise(prepared: Mapping[str, Any], llm: TierCall, rejected_for: str = "") -> Attempt:
-    """The answer `{"text", "citations"}` (citations are passage ids) as an attempt.
+    """The answer `{"text", "citations", "incomplete"}` as an attempt.
 
-    An answer with a number that no step gave is asked for once more. Where every step failed no
-    model is asked: the output says so, and the gate `no_result` keeps it from being served.
-    Raises what `TierCall.complete` raises.
+    `citations` are passage ids. `incomplete` says which steps gave nothing, and why; so does the
+    end of the text, whatever the model wrote. An answer with a number that no step gave is asked
+    for once more. Where every step failed no model is asked: the output says so, and the gate
+    `no_result` keeps it from being served. Raises what `TierCall.complete` raises.
     """
     steps: Sequence[Step] = prepared["steps"]
+    lacks = incomplete(prepared)
     if not any(step["status"] == "done" for step in steps):
-        return llm.attempt({"text": NO_RESULT + _failures(steps), "citations": []})
+        text = NO_RESULT + _failures(steps)
+        return llm.attempt({"text": text, "citations": [], "incomplete": lacks})
     marks = marked(steps)
     messages = synthesise_messages(prepared, rejected_for)
     text = _ask(llm, messages, marks)
@@ -65,7 +70,26 @@ def synthesise(prepared: Mapping[str, Any], llm: TierCall, rejected_for: str = "
     if output and (wrong := ungrounded_numbers(output["text"], prepared)):
         text = _ask(llm, [*messages, *_objection(text, wrong)], marks)
         output = _output(text, marks)
+    if output:
+        output = {**output, "text": output["text"] + _note(prepared), "incomplete": lacks}
     return llm.attempt(output)
+
+
+def incomplete(prepared: Mapping[str, Any]) -> list[str]:
+    """What the answer lacks: the steps that gave nothing and that nothing made up for, the limit
+    that was reached."""
+    lacks = [
+        f"{step['id']} {step['tool']}: {step.get('error', 'not carried out')}"
+        for step in unresolved(prepared["steps"])
+    ]
+    limit = prepared.get("limit", "")
+    told = not limit or any(limit in line for line in lacks)
+    return lacks if told else [*lacks, limit]
+
+
+def _note(prepared: Mapping[str, Any]) -> str:
+    lacks = incomplete(prepared)
+    return NOT_COMPLETE + "; ".join(lacks) if lacks else ""
 
 
 def _ask(llm: TierCall, messages: Sequence[Message], marks: Mapping[str, Passage]) -> str:
@@ -199,7 +223,7 @@ def check_synthesis(prepared: Mapping[str, Any], attempt: Attempt) -> list[GateF
     failed = [*not_empty(output), *not_truncated(attempt)]
     if not isinstance(output, Mapping) or not isinstance(output.get("text"), str):
         return failed or [GateFailure(gate="schema", detail="the answer has no text")]
-    text = output["text"]
+    text = output["text"].removesuffix(_note(prepared))
     failed += [*not_empty(text), *not_refusal(text)]
     if wrong := len(ungrounded_numbers(text, prepared)):
         failed.append(GateFailure(gate="grounded", detail=f"{wrong} numbers stand in no result"))

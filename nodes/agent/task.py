@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import TierCall
-from tandem.nodes.agent.planning import request_text
+from tandem.nodes.agent.dispatching import unresolved
+from tandem.nodes.agent.plan_prompt import request_text
 from tandem.nodes.agent.synthesis import check_synthesis, synthesise
+from tandem.nodes.stages import Judgement
 from tandem.nodes.task import Prepared
 from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
 
 
 @dataclass(frozen=True)
 class Agent:
-    """Task `agent`; `prepared` is `{"request_text", "steps"}`."""
+    """Task `agent`; `prepared` is `{"request_text", "steps", "limit"}`."""
 
     name: str = "agent"
     node: str = "agent"
@@ -31,7 +33,7 @@ class Agent:
         del profile
         if not request["text"].strip():
             raise InvalidRequest("An agent's request needs a text.", "Say what is to be done.")
-        return {"request_text": request_text(request), "steps": []}
+        return {"request_text": request_text(request), "steps": [], "limit": ""}
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
         """The final answer from the steps that were carried out."""
@@ -40,6 +42,14 @@ class Agent:
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
         """See `check_synthesis`."""
         return check_synthesis(prepared, attempt)
+
+    def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
+        """No score: nothing is promised of an agent's answer. The notes say what it lacks, by the
+        steps' names."""
+        del attempt
+        lacks = [f"{step['id']} ({step['tool']})" for step in unresolved(prepared["steps"])]
+        notes = [f"partial: nothing came of {', '.join(lacks)}"] if lacks else []
+        return Judgement(notes=[*notes, prepared["limit"]] if prepared["limit"] else notes)
 
     def repair(
         self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall

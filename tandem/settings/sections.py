@@ -82,11 +82,21 @@ class Limits(Section):
     breaker_failures: int = Field(default=5, ge=1)
     breaker_reset_s: float = Field(default=30.0, gt=0)
     agent_steps: int = Field(default=6, ge=1, le=6)
-    """A plan has at most six steps (nodes/plan_schema.py)."""
+    """Most steps that an agent's run carries out. A plan has at most six
+    (nodes/agent/plan_schema.py)."""
+    agent_tokens: int = Field(default=60_000, ge=1)
+    """Tokens of an agent's own model calls after which no further step begins."""
+    agent_cost: float = Field(default=1.0, gt=0)
+    """In `currency`: cost of an agent's run, delegated work included, after which no further step
+    begins."""
+    agent_seconds: float = Field(default=240.0, gt=0)
+    """Seconds that an agent's steps may take; at most 0.8 of the deadline, so that there is time
+    left for the answer."""
     tool_seconds: float = Field(default=120.0, gt=0)
     tool_chars: int = Field(default=20_000, ge=100)
-    recursion: int = Field(default=25, ge=15, le=1000)
-    """The longest way, an agent of six steps whose escalation the guard stops, takes 15 steps."""
+    recursion: int = Field(default=40, ge=30, le=1000)
+    """The longest way, an agent whose two plans have six steps in all, each after the other, takes
+    21 steps."""
     idle_minutes: float = Field(default=15.0, gt=0)
     """An embedded server that nobody used for so long ends."""
     start_s: float = Field(default=120.0, gt=0)

@@ -160,26 +160,6 @@ def test_a_failing_tool_is_not_asked_again_and_the_work_goes_on() -> None:
     assert len(asked) == 1
 
 
-def test_the_same_call_is_made_once() -> None:
-    asked: list[Any] = []
-
-    def count(arguments: Any) -> Any:
-        asked.append(arguments)
-        return PASSAGES
-
-    first, second = step("s1", SEARCH, query="x"), step("s2", SEARCH, query="x")
-    (_, again), _ = carry_out(actor(tools={SEARCH: search(count)}), [first, second])
-    assert len(asked) == 1
-    assert again["result"] == {"passages": PASSAGES}
-
-
-def test_a_call_with_side_effects_is_not_taken_for_an_earlier_one() -> None:
-    asked: list[Any] = []
-    send = Tool("send", "sends", parameters({}), asked.append, side_effects=True)
-    carry_out(actor(tools={"send": send}), [step("s1", "send"), step("s2", "send")])
-    assert len(asked) == 2
-
-
 def test_time_and_unknown_tools() -> None:
     (late,), _ = carry_out(actor(deadline=time.time() - 1), STEPS[:1])
     assert "ran out" in late["error"]

@@ -37,7 +37,9 @@ FAILED: Step = {**failed_step("s3", "search_knowledge", query="rent"), "error": 
 PREPARED = {
     "request_text": "How many hours in 13 pay periods, by the week?",
     "steps": [SEARCHED, COMPUTED, FAILED],
+    "limit": "",
 }
+NOTE = "\n\nThis answer is not complete. s3 search_knowledge: not found"
 AGENT = Agent()
 
 
@@ -54,8 +56,9 @@ def test_an_answer_from_the_results_leaves_with_the_ids_it_cites() -> None:
     llm = FakeTierCall([answer("You earn 6 hours, so 11.14 in 13 periods.", "p1", "p1")])
     attempt = AGENT.attempt(PREPARED, llm)
     assert attempt["output"] == {
-        "text": "You earn 6 hours, so 11.14 in 13 periods.",
+        "text": "You earn 6 hours, so 11.14 in 13 periods." + NOTE,
         "citations": ["leave#1"],
+        "incomplete": ["s3 search_knowledge: not found"],
     }
     assert AGENT.check(PREPARED, attempt) == []
 
@@ -134,3 +137,20 @@ def test_a_failing_model_is_raised() -> None:
 def test_a_request_without_text_is_refused() -> None:
     with pytest.raises(InvalidRequest):
         AGENT.prepare({"text": "  "}, cast("Profile", {}))
+
+
+def test_a_complete_answer_is_the_model_s_alone() -> None:
+    prepared = {**PREPARED, "steps": [SEARCHED, COMPUTED]}
+    output = AGENT.attempt(prepared, FakeTierCall([answer("It is 6.")]))["output"]
+    assert output == {"text": "It is 6.", "citations": [], "incomplete": []}
+    assert AGENT.judge(prepared, FakeTierCall().attempt(output)).notes == []
+
+
+def test_what_is_lacking_is_told_in_text_and_reasons_whatever_the_model_wrote() -> None:
+    late = "the limit of 5 s is reached (limits.agent_seconds)"
+    prepared = {**PREPARED, "limit": late}
+    attempt = AGENT.attempt(prepared, FakeTierCall([answer("It is 6.")]))
+    assert attempt["output"]["text"] == f"It is 6.{NOTE}; {late}"
+    assert AGENT.check(prepared, attempt) == []
+    partial = "partial: nothing came of s3 (search_knowledge)"
+    assert AGENT.judge(prepared, attempt).notes == [partial, late]

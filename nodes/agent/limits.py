@@ -1,0 +1,40 @@
+"""What an agent's run may take: tokens, money and time. A limit that is reached ends the steps, and
+the answer is made of what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tandem.settings import Limits
+
+SHARE_FOR_STEPS: Final = 0.8
+"""Share of a run's time that its steps may take; the rest is for the answer."""
+
+
+def ends_at(started: float, deadline: float, limits: Limits) -> float:
+    """Unix time, in seconds, until which steps may work."""
+    return started + min(limits.agent_seconds, SHARE_FOR_STEPS * (deadline - started))
+
+
+def limit_reached(state: Mapping[str, Any], limits: Limits, currency: str, now: float) -> str:
+    """The limit that is reached, in words; empty where none is.
+
+    Parameters
+    ----------
+    state: `attempts`, `delegated`, `started` and `deadline` of the run.
+    now: unix time, seconds.
+    """
+    attempts = state["attempts"]
+    tokens = sum(sum(attempt["usage"].values()) for attempt in attempts)
+    if tokens >= limits.agent_tokens:
+        return f"the limit of {limits.agent_tokens:,} tokens is reached (limits.agent_tokens)"
+    cost = sum(each["cost"] for each in [*attempts, *state["delegated"]])
+    if cost >= limits.agent_cost:
+        return f"the limit of {limits.agent_cost:g} {currency} is reached (limits.agent_cost)"
+    if now < ends_at(state["started"], state["deadline"], limits):
+        return ""
+    share = SHARE_FOR_STEPS * (state["deadline"] - state["started"])
+    if limits.agent_seconds <= share:
+        return f"the limit of {limits.agent_seconds:g} s is reached (limits.agent_seconds)"
+    return f"the steps' share of the time allowed, {share:.0f} s, is used up (the deadline)"
