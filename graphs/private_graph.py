@@ -8,6 +8,7 @@ for `langgraph dev` alike.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -16,10 +17,12 @@ from typing import Any, Final, Self, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command
 
+from tandem.checkpoints.durable import DurableRuns
+from tandem.checkpoints.sealing import encrypts
 from tandem.nodes.state import Context, Input, Output, State
 from tandem.privacy.checked import Scan
 from tandem.privacy.detectors import scan
@@ -31,7 +34,7 @@ log = logging.getLogger(__name__)
 
 NOT_KEPT: Final = (
     "no checkpoint was written: the request is {level} and the checkpointer does not encrypt "
-    "(give it EncryptedSerializer.from_pycryptodome_aes() as serde)"
+    "(set a key, LANGGRAPH_AES_KEY; or give your own EncryptedSerializer.from_pycryptodome_aes())"
 )
 
 
@@ -62,8 +65,8 @@ class PrivateGraph(CompiledStateGraph[State, Context, Input, Output]):
         **kwargs: Any,
     ) -> Iterator[Any]:
         """As LangGraph's."""
-        level = self._level(input)
-        graph, kwargs = self._kept(level, kwargs)
+        level = self._level(input, config)
+        graph, kwargs = self._kept(input, level, kwargs)
         events = super(PrivateGraph, graph).stream(input, config, **kwargs)
         step = partial(next, events, _END)
         try:
@@ -82,8 +85,8 @@ class PrivateGraph(CompiledStateGraph[State, Context, Input, Output]):
         **kwargs: Any,
     ) -> AsyncIterator[Any]:
         """As LangGraph's."""
-        level = self._level(input)
-        graph, kwargs = self._kept(level, kwargs)
+        level = self._level(input, config)
+        graph, kwargs = self._kept(input, level, kwargs)
         events = super(PrivateGraph, graph).astream(input, config, **kwargs)
         try:
             while True:
@@ -97,9 +100,10 @@ class PrivateGraph(CompiledStateGraph[State, Context, Input, Output]):
             if close is not None:
                 await close()
 
-    def _level(self, given: Any) -> Sensitivity:
+    def _level(self, given: Any, config: RunnableConfig | None) -> Sensitivity:
         try:
-            return self.services.assess(given["request"]).sensitivity
+            request = self.get_state(config or {}).values if is_resume(given) else given
+            return self.services.assess(request["request"]).sensitivity
         # Whatever is wrong with the request, classify tells; unread it counts as secret.
         except Exception:
             return "secret"
@@ -107,18 +111,28 @@ class PrivateGraph(CompiledStateGraph[State, Context, Input, Output]):
     def _traced(self, level: Sensitivity) -> AbstractContextManager[None]:
         return traced(level, self._scan(), self._may_be_seen())
 
-    def _kept(self, level: Sensitivity, kwargs: dict[str, Any]) -> tuple[PrivateGraph, Any]:
+    def _kept(
+        self, given: Any, level: Sensitivity, kwargs: dict[str, Any]
+    ) -> tuple[PrivateGraph, Any]:
         """The graph that runs a request of `level`, and its arguments: without a checkpointer, and
         with the reason, where it would be kept in clear."""
+        context = _as_context(kwargs.get("context"))
+        if is_resume(given):
+            # What is kept was allowed to be when it began.
+            return self, {**kwargs, "context": replace(context, resumed=time.time())}
         own = self.checkpointer
-        encrypts = isinstance(getattr(own, "serde", None), EncryptedSerializer)
-        if not isinstance(own, BaseCheckpointSaver) or encrypts or level in self._may_be_seen():
+        encrypted = encrypts(getattr(own, "serde", None))
+        clear = isinstance(own, BaseCheckpointSaver) and not encrypted
+        if not clear or level in self._may_be_seen():
             return self, kwargs
         why = NOT_KEPT.format(level=level)
-        log.warning("%s", why)
-        context = _as_context(kwargs.get("context"))
-        noted = replace(context, notes=(*context.notes, why))
-        return self.copy({"checkpointer": None}), {**kwargs, "context": noted}
+        if isinstance(own, DurableRuns):
+            noted = replace(context, not_kept=why)
+        else:
+            log.warning("%s", why)
+            noted = replace(context, notes=(*context.notes, why))
+        unkept = {key: value for key, value in kwargs.items() if key != "durability"}
+        return self.copy({"checkpointer": None}), {**unkept, "context": noted}
 
     def _scan(self) -> Scan:
         try:
@@ -146,6 +160,11 @@ class Builder(StateGraph[State, Context, Input, Output]):
 
 
 _END: Final = object()
+
+
+def is_resume(given: Any) -> bool:
+    """Whether the graph is to go on with a run, and is given no new request."""
+    return given is None or isinstance(given, Command)
 
 
 def _within(context: AbstractContextManager[None], step: Any) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from tandem.errors import TandemError
+from tandem.errors import RunStateError, TandemError
+from tandem.nodes.binding import context_of
 from tandem.nodes.state import Context, State
 from tandem.services import Services
 
@@ -25,10 +26,11 @@ class Closing:
     node: Callable[..., dict[str, Any]]
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+        state = renewed(state, context_of(runtime))
         try:
             return self.node(state, runtime) if self._takes_runtime else self.node(state)
-        except GraphBubbleUp:
-            # LangGraph's own: the run is paused, not broken.
+        except (GraphBubbleUp, RunStateError):
+            # The run is paused, not broken; or it cannot go on here, but can elsewhere.
             raise
         except Exception as error:
             # classify closes what it began; on a thread the state may have an earlier run's id.
@@ -39,6 +41,15 @@ class Closing:
     @cached_property
     def _takes_runtime(self) -> bool:
         return "runtime" in inspect.signature(self.node).parameters
+
+
+def renewed(state: State, context: Context) -> State:
+    """The state with the times that hold now: a run that went on after a pause has as much time
+    from there as it had at first, since nobody could work at it while it waited."""
+    if not context.resumed or "deadline" not in state:
+        return state
+    allowed = state["deadline"] - state["started"]
+    return {**state, "started": context.resumed, "deadline": context.resumed + allowed}
 
 
 def unforeseen(error: Exception) -> TandemError:

@@ -10,6 +10,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from tandem.errors import AnswerRejected, DeadlineExceeded
+from tandem.ledger.kept import worked
 from tandem.nodes.accounting import all_llm_cost, total_cost
 from tandem.nodes.binding import context_of, keeps_private
 from tandem.nodes.shadow import Shadow
@@ -37,7 +38,11 @@ class Record:
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         answer = self._answer(state)
-        answer["reasons"] += context_of(runtime).notes
+        context = context_of(runtime)
+        answer["reasons"] += self._notes(answer["task"], context)
+        if context.resumed:
+            # Before the pause; what it waited does not count.
+            answer["seconds"] += worked(self.services.ledger, state["run_id"])
         self.services.vaults.forget(state["run_id"])
         self.services.ledger.finish(state["run_id"], answer)
         runtime.stream_writer({"answer": answer})
@@ -46,6 +51,10 @@ class Record:
         return {"answer": answer, "error": answer["error"]}
 
     def _answer(self, state: State) -> Answer:
+    def _notes(self, task: str, context: Context) -> list[str]:
+        would_be_kept = task in self.services.settings.checkpoints.tasks
+        return [*context.notes, *([context.not_kept] if context.not_kept and would_be_kept else [])]
+
         policy = self.services.settings.policy
         on_late = state["request"].get("on_late") if state.get("profile") else None
         status, error = outcome(state, on_late or policy.deadlines.on_late)

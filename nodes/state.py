@@ -86,3 +86,8 @@ class Context:
     """Stream tokens of an answer that the quality check may still reject."""
     notes: tuple[str, ...] = ()
     """What whoever started the run adds to the answer's reasons."""
+    not_kept: str = ""
+    """Why the run is not kept step by step, where it is not; told of tasks that would be."""
+    resumed: float = 0.0
+    """Unix time, seconds, at which the run went on after a pause: it has its whole time anew from
+    there. The graph sets it."""

@@ -24,6 +24,8 @@ from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
 from tandem.records import Answer, Request
 from tandem.services import Services
+from tandem.runs.keeping import durable_runs
+from tandem.runs.working import Runs
 from tandem.settings import Settings, load
 from tandem.tools.base import Tool
 
@@ -51,8 +53,9 @@ class Tandem:
     ----------
     settings: Settings, the path of a tandem.toml, or None for ./tandem.toml or the defaults.
     tasks, tools: an application's own, beside the shipped ones.
-    checkpointer: a LangGraph checkpointer, for runs with a `thread_id`. A sensitive run is kept
-        only where its `serde` is an EncryptedSerializer; else the answer's reasons say so.
+    checkpointer: a LangGraph checkpointer in place of the one of the settings (section
+        checkpoints), which also keeps every run with a `thread_id`. A sensitive run is kept only
+        where its `serde` is an EncryptedSerializer; else the answer's reasons say so.
     """
 
     def __init__(
@@ -67,7 +70,9 @@ class Tandem:
         self.services = Services(chosen)
         self.services.guard  # noqa: B018 (a policy that names unknown types is refused here)
         self._tasks: Final = tuple(tasks)
-        self.graph = build(self.services, tasks, tools).compile(checkpointer=checkpointer)
+        saver = durable_runs(self.services, checkpointer)
+        self.graph = build(self.services, tasks, tools).compile(checkpointer=saver)
+        self._keeps_threads: Final = checkpointer is not None
 
     def run(self, request: str | Request, **fields: Any) -> Answer:
         """Answer one request.
@@ -80,11 +85,58 @@ class Tandem:
         ------
         TandemError: the run ended by an error; `error.answer` holds what was reached, with the
             rejected drafts. An answer that the quality check rejected is returned, not raised:
-            look at `answer["status"]`.
+            look at `answer["status"]`. So is that of a run that waits for a person (`waiting`,
+            with `approvals`): see `approve`.
         """
         made, context, config = self._made(request, fields)
-        result = self.graph.invoke(Input(request=made), config, context=context)
-        return _raised(cast("Answer", result["answer"]))
+        with self.runs.begin(context, config) as options:
+            result = self.graph.invoke(Input(request=made), config, context=context, **options)
+            return _raised(self.runs.ended(config, result))
+
+    def resume(self, run_id: str) -> Answer:
+        """Go on with a run that was interrupted, or that waited, where it was; finished steps are
+        not done again. Returns and raises as `run`; see also `tandem.runs.working.Runs.resume`."""
+        return _raised(self.runs.resume(run_id))
+
+    def approve(
+        self, run_id: str, step: str = "", *, again: bool = False, happened: bool = False
+    ) -> Answer:
+        """Let a step with side effects be done, and go on.
+
+        Parameters
+        ----------
+        step: its id; may be left out where one step waits.
+        again: do it although it may have happened; happened: do not, and count it as done. One of
+            the two is needed for a step that was under way when its process died.
+
+        Raises
+        ------
+        RunStateError: the run has ended or was cancelled, the step was decided before or waits for
+            nobody; RunBusy: another worker is at the run. Nothing was done then. Else as `run`.
+        """
+        decision = "repeat" if again else "happened" if happened else "approve"
+        return _raised(self.runs.decide(run_id, step, decision))
+
+    def reject(self, run_id: str, step: str = "") -> Answer:
+        """Let a step with side effects not be done, and go on without it. Of one that may have
+        happened, this leaves open whether it did. Raises as `approve`."""
+        return _raised(self.runs.decide(run_id, step, "reject"))
+
+    def cancel(self, run_id: str) -> None:
+        """End a run that waits or was interrupted; nothing more is done in it. Raises as
+        `resume`."""
+        self.runs.cancel(run_id)
+
+    def fork(self, run_id: str, step: str) -> Answer:
+        """Begin a new run that has all that `run_id` did before `step`, and go on from there: its
+        effects until then are not done again, and later ones are asked for anew.
+
+        Raises
+        ------
+        RunStateError: there is no such run or step, or its checkpoints are deleted by now. Else as
+            `run`.
+        """
+        return _raised(self.runs.fork(run_id, step))
 
     def stream(self, request: str | Request, **fields: Any) -> Iterator[Event]:
         """Answer one request, telling how it goes: see Event. Raises as `run`. Leaving it half-way
@@ -105,13 +157,15 @@ class Tandem:
         # A list: LangGraph takes a tuple for one mode, and yields no pairs.
         modes: list[Literal["updates", "custom"]] = ["updates", "custom"]
         last: Answer | None = None
-        for mode, chunk in self.graph.stream(
-            Input(request=made), config, context=context, stream_mode=modes
-        ):
-            last = _answer_in(mode, chunk) or last
-            yield from _events(mode, chunk)
-        if last is not None:
-            yield from _end(last)
+        with self.runs.begin(context, config) as options:
+            for mode, chunk in self.graph.stream(
+                Input(request=made), config, context=context, stream_mode=modes, **options
+            ):
+                last = _answer_in(mode, chunk) or last
+                yield from _events(mode, chunk)
+            result = {"__interrupt__": ()} if last is None else {"answer": last}
+            last = self.runs.ended(config, result)
+        yield from _end(last)
 
     async def arun(self, request: str | Request, **fields: Any) -> Answer:
         """`run` without blocking the event loop; cancelling it stops the model's work."""
@@ -157,6 +211,7 @@ class Tandem:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.runs.close()
         self.close()
 
     @cached_property
@@ -179,11 +234,9 @@ class Tandem:
     def _made(
         self, request: str | Request, fields: dict[str, Any]
     ) -> tuple[Request, Context, RunnableConfig]:
-        context = fields.pop("context", None) or Context()
-        thread = fields.pop("thread_id", None)
-        config: RunnableConfig = {"recursion_limit": self.services.settings.limits.recursion}
-        if thread:
-            config["configurable"] = {"thread_id": thread}
+        context, config = self.runs.identified(
+            fields.pop("context", None) or Context(), fields.pop("thread_id", None) or ""
+        )
         if not isinstance(request, (str, Mapping)):
             raise InvalidRequest(
                 f"A request is a text or a dict, not {type(request).__name__}.", "Nothing was run."
@@ -202,7 +255,8 @@ class Tandem:
 def _events(mode: str, chunk: Any) -> Iterator[Event]:
     if mode == "updates":
         for node in chunk:
-            yield {"event": "node", "node": node}
+            if node != "__interrupt__":
+                yield {"event": "node", "node": node}
     elif "token" in chunk:
         yield {"event": "token", "text": chunk["token"], "verified": False}
 

@@ -130,6 +130,24 @@ class McpError(TandemError):
     code = "mcp"
 
 
+class CheckpointError(TandemError):
+    """Checkpoints cannot be opened, read or written."""
+
+    code = "checkpoint"
+
+
+class RunStateError(InvalidRequest):
+    """A run cannot go on, be decided on or be forked as it stands: ended, cancelled, not kept..."""
+
+    code = "run_state"
+
+
+class RunBusy(RunStateError):
+    """Another worker is at the run."""
+
+    code = "run_busy"
+
+
 class UploadError(TandemError):
     """An upload to LangSmith did not get through: no key, refused, or no answer."""
 

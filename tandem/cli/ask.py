@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from tandem.cli.requests import EXIT_BY_STATUS, schema_of, text_of
 from tandem.errors import TandemError
-from tandem.records import Answer
+from tandem.records import Answer, Approval
 from tandem.settings import Settings
+
+_COMMANDS: Final = {
+    "approve": "approve {run} {step}",
+    "reject": "reject {run} {step}",
+    "repeat": "approve {run} {step} --again",
+    "happened": "approve {run} {step} --happened",
+}
+"""What follows `tandem runs`, by what may be answered."""
 
 
 def command(
@@ -33,7 +41,8 @@ def command(
     private_only: Annotated[bool, typer.Option(help="No public model may see it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
 ) -> None:
-    """Answer one request. Exit code: 0 accepted, 3 to be reviewed, 4 failed, 2 invalid."""
+    """Answer one request. Exit code: 0 accepted, 3 to be reviewed, 4 failed, 5 waiting for
+    approval (`tandem runs approve`), 2 invalid."""
     # Imported here: LangGraph takes a second that `tandem --help` should not.
     from tandem.app import Tandem
     from tandem.nodes.state import Context
@@ -60,13 +69,14 @@ def command(
             answer = tandem.run(text_of(text), context=context, **fields)
         except TandemError as error:
             if error.answer is not None and (as_json or error.answer["attempts"]):
-                _show(error.answer, settings.currency, as_json)
+                show(error.answer, settings.currency, as_json)
             raise
-    _show(answer, settings.currency, as_json)
+    show(answer, settings.currency, as_json)
     raise typer.Exit(EXIT_BY_STATUS[answer["status"]])
 
 
-def _show(answer: Answer, currency: str, as_json: bool) -> None:
+def show(answer: Answer, currency: str, as_json: bool) -> None:
+    """Print an answer: its output alone to stdout, the rest to stderr."""
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
@@ -80,6 +90,8 @@ def _show(answer: Answer, currency: str, as_json: bool) -> None:
 
 
 def _readable(output: Any) -> str:
+    for asked in answer.get("approvals", ()):
+        typer.echo(question(asked), err=True)
     # Imported here: LangGraph takes a second that `tandem --help` should not.
     from tandem.app import text_of
 
@@ -92,6 +104,16 @@ def summary(answer: Answer, currency: str) -> str:
     """One line of figures and one line a reason."""
     estimated = " (estimated)" if answer["all_llm_estimated"] else ""
     figures = (
+def question(asked: Approval) -> str:
+    """What a person has to decide, and by which commands."""
+    run, step = asked["run_id"], asked["step_id"]
+    arguments = json.dumps(asked["arguments"], ensure_ascii=False, indent=2)
+    commands = [
+        f"tandem runs {_COMMANDS[each].format(run=run, step=step)}" for each in asked["answers"]
+    ]
+    return "\n".join([f"{step}: {asked['words']}", arguments, *(f"  {one}" for one in commands)])
+
+
         f"{answer['task'] or '-'}: {answer['status']} by {answer['tier'] or 'nobody'} in "
         f"{answer['seconds']:.2f} s, {answer['cost']:.6f} {currency}; "
         f"all-LLM {answer['all_llm_cost']:.6f}{estimated}; run {answer['run_id']}"

@@ -25,6 +25,7 @@ from tandem.cli import (
     run,
 )
 from tandem.cli import eval as eval_command
+    runs,
 from tandem.cli.requests import masked, unexpected
 from tandem.errors import InvalidRequest, TandemError
 from tandem.settings import Settings, load
@@ -54,6 +55,7 @@ app.add_typer(routing.app, name="routing", help="Train the head that finds a req
 app.add_typer(policy.app, name="policy", help="Look the policy over.")
 
 
+app.add_typer(runs.app, name="runs", help="Runs that wait for a person, or were interrupted.")
 @app.callback()
 def options(
     ctx: typer.Context,

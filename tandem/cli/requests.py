@@ -11,7 +11,13 @@ from tandem.errors import InvalidRequest, TandemError, from_info
 from tandem.records import Document, Request
 from tandem.settings import Settings
 
-EXIT_BY_STATUS: Final = {"accepted": 0, "unverified": 3, "needs_review": 3, "failed": 4}
+EXIT_BY_STATUS: Final = {
+    "accepted": 0,
+    "unverified": 3,
+    "needs_review": 3,
+    "failed": 4,
+    "waiting": 5,
+}
 """Exit code of a command by the status of its answer."""
 JSON_START: Final = ("{", "[")
 

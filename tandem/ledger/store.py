@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from tandem.errors import LedgerError, TandemError
 from tandem.ledger import connection as database
@@ -102,6 +102,11 @@ class Ledger:
             currency=settings.currency,
             scan=Detector.from_settings(settings.privacy),
         )
+
+    @property
+    def url(self) -> str:
+        """The URL, with its password."""
+        return self._url.render_as_string(hide_password=False)
 
     @property
     def where(self) -> str:
@@ -226,6 +231,10 @@ class Ledger:
             tries = connection.execute(ordered).mappings().all()
         return {**_plain(row), "attempts": [_plain(each) for each in tries]} if row else None
 
+    def masked(self, words: str) -> str:
+        """`words` as the ledger writes them: what the detector finds is replaced by its type."""
+        return self._mask(words)
+
     def check(self) -> str:
         """Write, take it back, and tell in one line how the ledger is (for `tandem doctor`)."""
         with database.errors(self._url, "written"), self._engine.connect() as connection:
@@ -246,9 +255,10 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A connection in a transaction that is committed at the end."""
-        with database.errors(self._url, "written"), self._engine.begin() as connection:
+    def writing(self, but: type[SQLAlchemyError] | tuple[()] = ()) -> Iterator[Connection]:
+        """A connection in a transaction that is committed at the end; errors `but` one as
+        LedgerError."""
+        with database.errors(self._url, "written", but), self._engine.begin() as connection:
             yield connection
 
     def _insert(

@@ -15,13 +15,14 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
 )
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Raised with every change of the tables. Older ledgers get the tables and indexes that they lack,
 from OLDEST_VERSION on; others are not opened."""
 OLDEST_VERSION: Final = 1
@@ -141,3 +142,37 @@ shadow: Final = Table(
 )
 """What the LLM said of answers accepted without it (since version 4): drawn with `probability`,
 whether it agreed, and a hash of its output, never the output. It is no part of the run's cost."""
+
+effects: Final = Table(
+    "tandem_effects",
+    metadata,
+    # A step has its side effect once in its run, whoever works at it.
+    Column("run_id", String(64), ForeignKey("tandem_runs.id"), primary_key=True),
+    Column("step_id", String(64), primary_key=True),
+    Column("tool", String(255), nullable=False),
+    Column("arguments_sum", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("claims", Integer, nullable=False),
+    Column("asked", Float, nullable=False),
+    Column("claimed", Float),
+    Column("ended", Float),
+    Column("result", LargeBinary),
+    Column("error_what", Text),
+    Index("tandem_effects_status", "status"),
+)
+"""Steps with side effects (since version 5): see effects.py. `arguments_sum` is a hash. `result` is
+sealed with the key of the checkpoints, where there is one, and empty once the run has ended."""
+
+kept_runs: Final = Table(
+    "tandem_kept_runs",
+    metadata,
+    Column("run_id", String(64), ForeignKey("tandem_runs.id"), primary_key=True),
+    Column("thread_id", String(255), nullable=False),
+    Column("kept", Float, nullable=False),
+    Column("worked", Float, nullable=False, default=0.0),
+    Column("forked_from", String(64)),
+    Column("forked_at", String(64)),
+    Index("tandem_kept_runs_thread", "thread_id"),
+)
+"""Runs that have checkpoints (since version 5), by which they can go on in another process.
+`worked` are the seconds before the last pause, without what they waited."""

@@ -8,6 +8,7 @@ variable that holds one.
 from __future__ import annotations
 
 from tandem.settings.calibration import CalibrationSettings, Escalation
+from tandem.settings.checkpoints import CheckpointSettings
 from tandem.settings.loading import FILE_NAME, load
 from tandem.settings.mcp import McpServer, McpSettings
 from tandem.settings.models import (
@@ -50,6 +51,7 @@ __all__ = [
     "Budgets",
     "Cache",
     "CalibrationSettings",
+    "CheckpointSettings",
     "Conditions",
     "Deadlines",
     "Dialect",

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from tandem.records import TierName
 from tandem.settings.base import Section
 from tandem.settings.calibration import CalibrationSettings
+from tandem.settings.checkpoints import OFF, CheckpointSettings
 from tandem.settings.mcp import McpSettings
 from tandem.settings.models import DEFAULT_MODELS, Model, Tiers
 from tandem.settings.policy import Policy
@@ -48,6 +49,7 @@ class Settings(Section):
     tables: TableSettings = TableSettings()
     tenants: dict[str, Tenant] = Field(default_factory=dict)
     calibration: CalibrationSettings = CalibrationSettings()
+    checkpoints: CheckpointSettings = CheckpointSettings()
     mcp: McpSettings = McpSettings()
     shadow: ShadowSettings = ShadowSettings()
     policy: Policy = Policy()
@@ -147,6 +149,14 @@ class Settings(Section):
     def ledger_url(self) -> str:
         """SQLAlchemy URL of the ledger."""
         return self.ledger.url or f"sqlite:///{self.path('.tandem/ledger.sqlite')}"
+
+    @property
+    def checkpoints_url(self) -> str:
+        """Where runs are kept step by step; empty where they are not."""
+        own = self.checkpoints.url
+        if own == OFF:
+            return ""
+        return own or f"sqlite:///{self.path('.tandem/checkpoints.sqlite')}"
 
     def path(self, name: str) -> Path:
         """A path of the settings file, made absolute from the file's own folder."""

@@ -1,0 +1,65 @@
+"""Which runs are kept, and by what checkpointer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tandem.checkpoints.durable import DurableRuns, UnderWay
+from tandem.checkpoints.opening import checkpointer_from_url, shown
+from tandem.checkpoints.purging import purge
+from tandem.checkpoints.sealing import key_of, serializer
+from tandem.ledger.holding import hold
+from tandem.ledger.kept import keep
+from tandem.services import Services
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+log = logging.getLogger(__name__)
+
+
+def durable_runs(services: Services, own: BaseCheckpointSaver[Any] | None) -> DurableRuns | None:
+    """The checkpointer of a `Tandem`; None where the settings say that nothing is kept.
+
+    Parameters
+    ----------
+    own: the application's, in place of the one of the settings.
+
+    Raises
+    ------
+    SettingsError: the key is no AES key.
+    """
+    url = services.settings.checkpoints_url
+    keeps, on_kept = partial(_keeps, services), partial(_on_kept, services)
+    if own is not None:
+        return DurableRuns(lambda: own, keeps, on_kept, own.serde, type(own).__name__)
+    if not url:
+        return None
+    key = key_of(services.settings.checkpoints.key_env)
+    opened = partial(_opened, services, key)
+    return DurableRuns(opened, keeps, on_kept, serializer(key), shown(url))
+
+
+def _opened(services: Services, key: bytes | None) -> BaseCheckpointSaver[str]:
+    """The checkpointer of the settings, without what is too old."""
+    settings = services.settings
+    saver = checkpointer_from_url(
+        settings.checkpoints_url, key=key, connect_s=settings.checkpoints.connect_s
+    )
+    if gone := purge(saver, settings.checkpoints.days):
+        log.info("%d runs' checkpoints were too old and are deleted", len(gone))
+    return saver
+
+
+def _keeps(services: Services, state: Mapping[str, Any]) -> bool:
+    profile = state.get("profile") or {}
+    named = profile.get("task") in services.settings.checkpoints.tasks
+    return named and state.get("error") is None
+
+
+def _on_kept(services: Services, run: UnderWay) -> None:
+    run.stack.enter_context(hold(services.ledger, run.thread_id))
+    keep(services.ledger, run.run_id, run.thread_id)
