@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-MODE = sys.argv[1] if len(sys.argv) > 1 else "good"
-NOTES = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+_ARGUMENTS = sys.argv[1:] if __name__ == "__main__" else []
+MODE = _ARGUMENTS[0] if _ARGUMENTS else "good"
+NOTES = Path(_ARGUMENTS[1]) if len(_ARGUMENTS) > 1 else None
 WORDS = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 NUMBER = {"type": "object", "properties": {"result": {"type": "integer"}}, "required": ["result"]}
 ECHO: dict[str, Any] = {"name": "echo", "description": "Says it again.", "inputSchema": WORDS}
@@ -31,7 +32,6 @@ RECURSIVE = {
     "$defs": {"a": {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}}},
 }
 BAD_SCHEMAS: dict[str, Any] = {
-    "array": {"type": "array", "items": {"type": "string"}},
     "huge": {"type": "object", "properties": {f"p{i}": {"type": "string"} for i in range(2000)}},
     "recursive": RECURSIVE,
     "remote": {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/a.json"}}},
@@ -60,6 +60,8 @@ def offered() -> list[dict[str, Any]]:  # noqa: PLR0911
         case "bad schemas":
             bad = [{**ECHO, "name": name, "inputSchema": it} for name, it in BAD_SCHEMAS.items()]
             return [ECHO, *({**each, "name": each["name"].replace(" ", "_")} for each in bad)]
+        case "array":
+            return [{**ECHO, "inputSchema": {"type": "array", "items": {"type": "string"}}}]
         case "twice":
             return [ECHO, ECHO]
     return [ECHO, COUNT]

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tandem.errors import EgressBlocked
+from tandem.errors import EgressBlocked, McpError
 from tandem.mcp.offers import Offer
 from tandem.privacy.redaction import Vault
 from tandem.records import Profile
 from tandem.services import Services
-from tandem.tools.base import Tool
+from tandem.tools.base import Tool, ToolError
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,10 @@ def mcp_tools(services: Services, run: McpRun) -> list[Tool]:
 def _tool(services: Services, run: McpRun, server: str, offer: Offer) -> Tool:
     def call(arguments: Mapping[str, Any]) -> Any:
         _release(services, run, server, list(_strings(arguments)))
-        return services.mcp.call(server, offer, arguments)
+        try:
+            return services.mcp.call(server, offer, arguments)
+        except McpError as error:
+            raise ToolError(error.what, error.remedy) from error
 
     return Tool(
         name=f"{server}_{offer.name}",

@@ -18,6 +18,7 @@ from tandem.cli import (
     explain,
     feedback,
     index,
+    mcp,
     models,
     policy,
     report,
@@ -53,6 +54,7 @@ app.add_typer(models.app, name="models", help="Fetch, verify and stop the embedd
 app.add_typer(index.app, name="index", help="Build and search the knowledge index.")
 app.add_typer(routing.app, name="routing", help="Train the head that finds a request's task.")
 app.add_typer(policy.app, name="policy", help="Look the policy over.")
+app.add_typer(mcp.app, name="mcp", help="Tools of MCP servers, and Tandem as an MCP server.")
 
 
 app.add_typer(runs.app, name="runs", help="Runs that wait for a person, or were interrupted.")

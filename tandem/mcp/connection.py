@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tandem.errors import McpError, TandemError
+from tandem.errors import McpError
 from tandem.mcp.http import http
 from tandem.mcp.offers import Listed, Offer, listed
 from tandem.mcp.results import value_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mcp_types import CallToolResult
 
 _FAILURES: Final = 2
-"""A server that ended so often in a row without an answer is left alone for a while."""
+"""A server that could not be reached, or ended, so often in a row is left alone for a while."""
 _CLOSE_S: Final = 5.0
 _UNKNOWN: Final = "whether it carried the call out is not known, and it was not sent again"
 _ACCEPT: Final = "Look at it with `tandem mcp check`, and accept it with --accept."
@@ -82,11 +82,15 @@ class Connection:
 
     async def close(self) -> None:
         """End the session, and the server's process where it has one."""
-        owner, self._owner, self._session = self._owner, None, None
-        if owner is not None and not owner.done():
-            self._over.set()
-            await asyncio.wait([owner], timeout=_CLOSE_S)
+        owner, session = self._owner, self._session
+        self._owner = self._session = None
+        if owner is None or owner.done():
+            return
+        self._over.set()
+        if session is None:  # it waits for the server's first words, and not for this
             owner.cancel()
+        await asyncio.wait([owner], timeout=_CLOSE_S)
+        owner.cancel()
 
     async def _opened(self) -> ClientSession:
         async with self._opening:
@@ -94,8 +98,7 @@ class Connection:
                 return self._session
             if not self._breaker.allow():
                 raise McpError(
-                    f"It ended {_FAILURES} times in a row without an answer, and is left alone for "
-                    "a while.",
+                    f"It failed {_FAILURES} times in a row, and is left alone for a while.",
                     f"Look at it: `tandem mcp check {self._name}`.",
                 )
             return await self._open()
@@ -192,7 +195,9 @@ class Connection:
         from mcp.shared.exceptions import MCPError
         from mcp_types import (
             CONNECTION_CLOSED,
+            INVALID_PARAMS,
             INVALID_REQUEST,
+            METHOD_NOT_FOUND,
             REQUEST_TIMEOUT,
             CallToolRequest,
             CallToolRequestParams,
@@ -210,10 +215,12 @@ class Connection:
         except MCPError as error:
             if error.error.code == REQUEST_TIMEOUT:
                 raise late from None
-            if error.error.code != CONNECTION_CLOSED:
+            if error.error.code in (INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND):
                 if error.error.code == INVALID_REQUEST:  # how HTTP tells that the session is over
                     await self.close()
                 raise McpError("The server refused the call.") from None
+            if error.error.code != CONNECTION_CLOSED:
+                raise McpError(f"The server answered with an error; {_UNKNOWN}.") from None
         except TimeoutError:
             raise late from None
         except ValueError:
@@ -228,8 +235,4 @@ def _plain(error: BaseException) -> McpError:
         error = error.exceptions[0]
     if isinstance(error, McpError):
         return error
-    if isinstance(error, ImportError):
-        return McpError("MCP servers need the extra `mcp`.", "`pip install 'tandem-lm[mcp]'`")
-    if isinstance(error, TandemError):
-        return McpError(error.what, error.remedy)
     return McpError(f"It could not be reached, or does not speak MCP ({type(error).__name__}).")

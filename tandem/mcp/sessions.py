@@ -94,6 +94,7 @@ class McpSessions:
             self._finalizer()
 
     def _connection(self, server: str) -> Connection:
+        _require_mcp()
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -136,6 +137,18 @@ class McpSessions:
             raise McpError(f"{name}: there was no answer in time.") from None
         finally:
             forget()
+
+
+def _require_mcp() -> None:
+    try:
+        import mcp  # noqa: F401 (here and not on the loop, which others wait for)
+    except ImportError as error:
+        raise McpError(
+            "MCP servers need the extra `mcp`, which is not installed.",
+            "`pip install 'tandem-lm[mcp]'`",
+        ) from error
+    # What these log quotes what a server said.
+    logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
 
 
 def _close(

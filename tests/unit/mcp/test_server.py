@@ -1,0 +1,136 @@
+"""Tandem as an MCP server, asked by the `mcp` package's own client."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp import Client
+
+from tandem.app import Tandem
+from tandem.cli.mcp_server import Served, build_server
+from tandem.graphs.hybrid import build
+from tandem.models.cancel import pause
+from tests.unit.services import FakeServices, Reply
+
+LABELS = ["positive", "negative"]
+
+
+def tandem(folder: Path, *slm: Reply) -> Tandem:
+    services = FakeServices(folder, slm=slm)
+    made = Tandem(services.settings)
+    made.services = services
+    made.graph = build(services).compile()
+    return made
+
+
+@asynccontextmanager
+async def client(folder: Path, *slm: Reply, **served: Any) -> AsyncIterator[Client]:
+    with tandem(folder, *slm) as made:
+        async with Client(build_server(Served(made, **served))) as opened:
+            yield opened
+
+
+async def test_every_tool_says_what_it_takes_and_gives(tmp_path: Path) -> None:
+    async with client(tmp_path) as asked:
+        tools = {tool.name: tool for tool in (await asked.list_tools()).tools}
+        assert "status" in (asked.instructions or "")
+    assert set(tools) == {
+        "tandem_ask",
+        "tandem_extract",
+        "tandem_sentiment",
+        "tandem_classify",
+        "tandem_faq",
+        "tandem_explain",
+        "tandem_report",
+    }
+    assert all(tool.description and tool.output_schema for tool in tools.values())
+    assert tools["tandem_ask"].input_schema["required"] == ["text"]
+    answer = tools["tandem_sentiment"].output_schema or {}
+    assert {"status", "output", "cost", "all_llm_cost", "reasons"} <= set(answer["required"])
+
+
+async def test_an_answer_is_typed_and_accounted(tmp_path: Path) -> None:
+    async with client(tmp_path, "positive") as asked:
+        told = await asked.call_tool("tandem_sentiment", {"text": "Lovely.", "labels": LABELS})
+        report = await asked.call_tool("tandem_report", {})
+    answer = told.structured_content
+    assert not told.is_error
+    assert (answer["status"], answer["output"]["label"], answer["tier"]) == (
+        "accepted",
+        "positive",
+        "slm",
+    )
+    assert answer["currency"] == "USD"
+    assert answer["reasons"]
+    assert report.structured_content["total"]["runs"] == 1
+
+
+async def test_explaining_asks_no_model(tmp_path: Path) -> None:
+    async with client(tmp_path) as asked:
+        told = await asked.call_tool("tandem_explain", {"text": "Lovely.", "task": "sentiment"})
+    assert told.structured_content["decision"]["node"] == "sentiment"
+
+
+async def test_errors_come_in_tandems_words_and_masked(tmp_path: Path) -> None:
+    async with client(tmp_path) as asked:
+        unknown = await asked.call_tool("tandem_ask", {"text": "x", "task": "ada@example.org"})
+        empty = await asked.call_tool("tandem_ask", {"text": ""})
+        long = await asked.call_tool("tandem_ask", {"text": "x" * 300_000, "task": "sentiment"})
+        bad = await asked.call_tool("tandem_ask", {"text": "x", "documents": [{"path": "/etc"}]})
+    assert [each.is_error for each in (unknown, empty, long, bad)] == [True] * 4
+    assert "ada@example.org" not in unknown.content[0].text
+    assert "(invalid_request)" in unknown.content[0].text
+    assert "(invalid_request)" in long.content[0].text
+
+
+async def test_an_unforeseen_error_quotes_nothing(tmp_path: Path) -> None:
+    with tandem(tmp_path) as made:
+
+        def run(*_: Any, **__: Any) -> Any:
+            raise AttributeError("QUINCE")
+
+        made.run = run  # type: ignore[method-assign]
+        async with Client(build_server(Served(made))) as asked:
+            told = await asked.call_tool("tandem_faq", {"text": "QUINCE"})
+    assert told.is_error
+    assert "failed unexpectedly (AttributeError)" in told.content[0].text
+    assert "QUINCE" not in told.content[0].text
+
+
+async def test_tenant_and_privacy_are_those_of_the_server(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    with tandem(tmp_path) as made:
+
+        async def arun(text: str, **fields: Any) -> Any:
+            seen.append(fields)
+            raise RuntimeError
+
+        made.arun = arun  # type: ignore[method-assign]
+        async with Client(build_server(Served(made, "acme", True))) as asked:
+            await asked.call_tool("tandem_ask", {"text": "x", "tenant": "other"})
+    assert seen[0]["tenant"] == "acme"
+    assert seen[0]["context"].private_only
+
+
+async def test_cancelling_a_call_stops_the_work(tmp_path: Path) -> None:
+    started, stopped = threading.Event(), threading.Event()
+
+    with tandem(tmp_path) as made:
+
+        def run(*_: Any, **__: Any) -> Any:
+            started.set()
+            pause(20)
+            stopped.set()
+
+        made.run = run  # type: ignore[method-assign]
+        async with Client(build_server(Served(made))) as asked:
+            with anyio.move_on_after(0.3):
+                await asked.call_tool("tandem_ask", {"text": "x"})
+        assert started.is_set()
+        assert await anyio.to_thread.run_sync(stopped.wait, 5)
