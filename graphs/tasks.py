@@ -19,6 +19,7 @@ from tandem.nodes.draft import Draft
 from tandem.nodes.extract import Extract
 from tandem.nodes.labels import LabelTask
 from tandem.nodes.reason import Reason
+from tandem.nodes.research.task import Research
 from tandem.nodes.scored import scored
 from tandem.nodes.scored_fields import ScoredFieldsTask
 from tandem.nodes.sentiment import Sentiment
@@ -35,7 +36,7 @@ ENTRY_POINTS: Final = "tandem.tasks"
 """A package registers a task as `name = "package.module:make_task"`; `make_task(services)` gives
 the Task."""
 
-REASON_TASKS: Final = ("reasoning", "longform", "contract_review", "research")
+REASON_TASKS: Final = ("reasoning", "longform", "contract_review")
 SLM_NODES: Final = (
     "extract",
     "answer_faq",
@@ -111,6 +112,7 @@ def _shipped(services: Services) -> dict[str, Task]:
         SupportReply(services, top_k, min_score - MESSAGE_SLACK),
         Draft(read=read),
         *(Reason(name=name, read=read) for name in REASON_TASKS),
+        Research(services),
         Agent(),
     ]
     tuned = {task.name: _tuned(task, settings.tasks.get(task.name)) for task in tasks}

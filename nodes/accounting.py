@@ -52,6 +52,6 @@ def _own_all_llm(state: State, price: Callable[[Attempt], float]) -> Estimate:
     last = [by_slm[-1]] if by_slm and by_slm[-1]["purpose"] == "answer" else by_slm
     if usage := state.get("prepared", {}).get("all_llm_usage"):
         # Known where a head answered, which has no tokens, or where the LLM's best prompt differs.
-        last = [{**(last or work)[-1], "usage": usage}]
+        return Estimate(price({**(last or work)[-1], "usage": usage}), estimated=True)
     cost = sum(a["cost"] for a in by_llm) + sum(price(a) for a in last)
     return Estimate(cost, estimated=bool(last))

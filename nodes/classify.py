@@ -10,16 +10,17 @@ from typing import Any, cast
 
 from langgraph.runtime import Runtime
 
-from tandem.errors import TandemError
+from tandem.errors import DocumentError, TandemError
+from tandem.knowledge.documents import read_start
 from tandem.models.tier import TierCall
 from tandem.nodes.binding import bind, context_of
 from tandem.nodes.closing import unforeseen
 from tandem.nodes.deciding import Deciding
 from tandem.nodes.find_task import FindTask
 from tandem.nodes.state import Context, State
-from tandem.nodes.task import Task
+from tandem.nodes.task import ReadsWhatItCan, Task
 from tandem.privacy.redaction import Vault
-from tandem.records import TASKS, Latency, Profile, Request, TierName
+from tandem.records import TASKS, Document, Latency, Profile, Request, TierName
 from tandem.routing.validation import validate
 from tandem.services import Services
 from tandem.settings import TaskSettings
@@ -114,8 +115,25 @@ class Classify:
         documents = request.get("documents")
         if not documents:
             return request
-        read = self.services.document_text
-        return {**request, "documents": [{"name": d["name"], "text": read(d)} for d in documents]}
+        task = self.tasks.get(request.get("task", ""))
+        read = self._what_it_can if isinstance(task, ReadsWhatItCan) else self._whole
+        return {**request, "documents": [read(document) for document in documents]}
+
+    def _whole(self, document: Document) -> Document:
+        if why := document.get("unreadable"):
+            raise DocumentError(why, "Leave it out, or give one that can be read.")
+        return {"name": document["name"], "text": self.services.document_text(document)}
+
+    def _what_it_can(self, document: Document) -> Document:
+        name, why = document["name"], document.get("unreadable", "")
+        if not why:
+            try:
+                text, whole = read_start(document, self.services.settings.limits)
+            except DocumentError as error:
+                why = error.what
+            else:
+                return {"name": name, "text": text, "whole_chars": whole}
+        return {"name": name, "text": "", "unreadable": why}
 
     def _sensitivity(self, request: Request, vault: Vault) -> Profile:
         sensitivity, evidence, reasons, floor = self.services.assess(request, vault=vault)

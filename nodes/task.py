@@ -58,6 +58,15 @@ class Task(Protocol):
 
 
 @runtime_checkable
+class ReadsWhatItCan(Protocol):
+    """A task that goes on without documents that cannot be read, and says which; of those that are
+    longer than allowed it takes the beginning. For other tasks such a document is an error."""
+
+    @property
+    def reads_what_it_can(self) -> bool: ...
+
+
+@runtime_checkable
 class OwnRetry(Protocol):
     """A task that knows a better second try on the SLM than `repair` at a temperature."""
 

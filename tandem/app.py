@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from tandem.errors import InvalidRequest, TandemError, from_info
 from tandem.graphs.hybrid import build
 from tandem.graphs.tasks import Tasks
+from tandem.knowledge.folder import load_folder
 from tandem.ledger.feedback import Feedback, give
 from tandem.models.cancel import Cancellation, cancelling
 from tandem.nodes.explain import Explain, Explanation
@@ -77,9 +78,9 @@ class Tandem:
     def run(self, request: str | Request, **fields: Any) -> Answer:
         """Answer one request.
 
-        `fields` are fields of Request; `files` (paths) are read into documents, and
-        `output_schema` may be a pydantic model. `context` may hold a Context, `thread_id` a
-        LangGraph thread.
+        `fields` are fields of Request; `files` (paths) are read into documents, so is a `folder`
+        (a request for `research`, unless a task is declared), and `output_schema` may be a pydantic
+        model. `context` may hold a Context, `thread_id` a LangGraph thread.
 
         Raises
         ------
@@ -246,6 +247,10 @@ class Tandem:
         if files := given.pop("files", ()):
             loaded = [self.services.load_file(path) for path in files]
             given["documents"] = [*given.get("documents", []), *loaded]
+        if folder := given.pop("folder", ""):
+            found = load_folder(Path(folder), self.services.settings.limits)
+            given["documents"] = [*given.get("documents", []), *found]
+            given.setdefault("task", "research")
         schema = given.get("output_schema")
         if isinstance(schema, type) and issubclass(schema, BaseModel):
             given["output_schema"] = schema.model_json_schema()

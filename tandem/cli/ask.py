@@ -30,6 +30,9 @@ def command(
     labels: Annotated[str, typer.Option(help="Labels, separated by commas.")] = "",
     template: Annotated[str, typer.Option(help="Template with {slots}, for drafts.")] = "",
     file: Annotated[list[Path] | None, typer.Option(help="A document; may be repeated.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Its files are the documents to research in.")
+    ] = None,
     sensitivity: Annotated[str, typer.Option(help="Raise the sensitivity.")] = "",
     deadline_ms: Annotated[int | None, typer.Option(help="Answer within this time.")] = None,
     latency: Annotated[str, typer.Option(help="realtime (with a deadline) or async.")] = "",
@@ -54,6 +57,7 @@ def command(
         "labels": [label.strip() for label in labels.split(",")] if labels else [],
         "template": template,
         "files": file or [],
+        "folder": folder,
         "sensitivity": sensitivity,
         "deadline_ms": deadline_ms,
         "latency": latency,

@@ -9,6 +9,7 @@ import base64
 import binascii
 import codecs
 import re
+import sys
 from pathlib import Path, PurePath
 from typing import Final, Literal
 
@@ -78,6 +79,14 @@ def read_document(document: Document, limits: Limits) -> str:
             "Give the pages that matter, or raise limits.text_chars.",
         )
     return text
+
+
+def read_start(document: Document, limits: Limits) -> tuple[str, int]:
+    """The text of a document, or its first `limits.text_chars` characters, and how many the whole
+    has. Raises DocumentError as `read_document`, but for the length of the text."""
+    endless = limits.model_copy(update={"text_chars": sys.maxsize})
+    text = read_document(document, endless)
+    return text[: limits.text_chars], len(text)
 
 
 def load_file(path: Path, limits: Limits) -> Document:

@@ -30,6 +30,7 @@ from tandem.settings.policy import (
     Rule,
 )
 from tandem.settings.privacy import Leave, OwnPattern, Privacy, Terms
+from tandem.settings.research import ResearchSettings
 from tandem.settings.routing import Routing
 from tandem.settings.sections import (
     Cache,
@@ -70,6 +71,7 @@ __all__ = [
     "Price",
     "Privacy",
     "Range",
+    "ResearchSettings",
     "Routing",
     "Rule",
     "Settings",

@@ -18,6 +18,7 @@ from tandem.settings.mcp import McpSettings
 from tandem.settings.models import DEFAULT_MODELS, Model, Tiers
 from tandem.settings.policy import Policy
 from tandem.settings.privacy import Privacy
+from tandem.settings.research import ResearchSettings
 from tandem.settings.routing import Routing
 from tandem.settings.sections import (
     Cache,
@@ -45,6 +46,7 @@ class Settings(Section):
     ledger: LedgerSettings = LedgerSettings()
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
+    research: ResearchSettings = ResearchSettings()
     routing: Routing = Routing()
     tables: TableSettings = TableSettings()
     tenants: dict[str, Tenant] = Field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The task `research`: typed questions, small readings, an answer with checked citations."""

@@ -1,0 +1,67 @@
+"""Whether the numbers of an answer come from somewhere: its sources, or a sum in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal
+
+from tandem.quality.arithmetic import Equation, equations
+from tandem.quality.support import content_words
+from tandem.quality.values import FoundNumber, find_numbers
+
+
+def readings_of(text: str) -> set[Decimal]:
+    """The numbers of `text` in every reading, number words up to twelve among them."""
+    found = {reading for number in find_numbers(text) for reading in number.readings}
+    # content_words writes number words in digits.
+    return found | {Decimal(word) for word in content_words(text) if word.isdecimal()}
+
+
+def written(text: str) -> list[FoundNumber]:
+    """Numbers of an answer, each once: not both 5 and 100 and, across the space, "5 100"."""
+    found = find_numbers(text)
+    return [
+        number
+        for number in found
+        if not any(
+            other is not number and number.start <= other.start and other.end <= number.end
+            for other in found
+        )
+    ]
+
+
+def ungrounded(text: str, sources: Iterable[str]) -> list[str]:
+    """Numbers of `text`, as written, that no source holds, and that no right equation in `text`
+    gives whose own numbers are grounded. A result may be rounded."""
+    known = set().union(*(readings_of(source) for source in sources))
+    sums = [equation for equation in equations(text) if equation.right]
+    computed = _computed(sums, known)
+    return [
+        text[number.start : number.end]
+        for number in written(text)
+        if not number.readings & (known | computed) and not _rounded(number, computed)
+    ]
+
+
+def _computed(sums: Iterable[Equation], known: set[Decimal]) -> set[Decimal]:
+    """Results of the equations whose numbers are all known, or results of those before them."""
+    results: set[Decimal] = set()
+    for equation in sums:
+        operands = written(equation.expression)
+        if all(one.readings & (known | results) for one in operands):
+            results |= {_decimal(equation.value), _decimal(equation.written)}
+    return results
+
+
+def _decimal(number: float) -> Decimal:
+    return abs(Decimal(str(number)))
+
+
+def _rounded(number: FoundNumber, computed: Iterable[Decimal]) -> bool:
+    for reading in number.readings:
+        exponent = reading.as_tuple().exponent
+        places = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
+        for result in computed:
+            if result.quantize(places, rounding=ROUND_HALF_UP) == reading:
+                return True
+    return False
