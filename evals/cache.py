@@ -160,6 +160,8 @@ class CachedCall:
             "schema": prompt.schema,
             "choices": prompt.choices,
             "temperature": prompt.temperature,
+            # Only where there is one: what was kept before there were adapters is found again.
+            **({"adapter": prompt.adapter} if prompt.adapter else {}),
         }
 
         def ask(call: TierCall) -> dict[str, Any]:

@@ -9,23 +9,23 @@ from importlib.metadata import entry_points
 from typing import Any, Final
 
 from tandem.errors import SettingsError
+from tandem.graphs.contract import contract_review
+from tandem.graphs.scoring import Scoring
 from tandem.models.embeddings import fingerprint_of
 from tandem.models.identity import tier_identity
 from tandem.nodes.agent.task import Agent
 from tandem.nodes.answer_faq import AnswerFaq
-from tandem.nodes.calibrated import CalibratedLabels, Rules
+from tandem.nodes.calibrated import CalibratedLabels
 from tandem.nodes.classify_document import ClassifyDocument
 from tandem.nodes.draft import Draft
 from tandem.nodes.extract import Extract
-from tandem.nodes.labels import LabelTask
+from tandem.nodes.label_acceptance import Rules
+from tandem.nodes.longform.task import longform
 from tandem.nodes.reason import Reason
 from tandem.nodes.research.task import Research
-from tandem.nodes.scored import scored
-from tandem.nodes.scored_fields import ScoredFieldsTask
 from tandem.nodes.sentiment import Sentiment
 from tandem.nodes.support_reply import SupportReply
 from tandem.nodes.task import Task
-from tandem.quality.calibration.field_calibration import find_fields
 from tandem.quality.calibration.store import SHIPPED, Calibrations
 from tandem.records import TierName
 from tandem.routing.policy_check import named_tasks
@@ -36,7 +36,7 @@ ENTRY_POINTS: Final = "tandem.tasks"
 """A package registers a task as `name = "package.module:make_task"`; `make_task(services)` gives
 the Task."""
 
-REASON_TASKS: Final = ("reasoning", "longform", "contract_review")
+REASON_TASKS: Final = ("reasoning",)
 SLM_NODES: Final = (
     "extract",
     "answer_faq",
@@ -78,13 +78,23 @@ class Tasks(Mapping[str, Task]):
                 )
         return shipped
 
+    @cached_property
+    def _scoring(self) -> Scoring:
+        settings = self._services.settings
+        return Scoring(
+            store=calibrations(settings),
+            identity=lambda name: tier_identity(settings, "slm", name),
+            rules=lambda name: _rules(settings, name),
+        )
+
     @staticmethod
     def known(services: Services) -> set[str]:
         """The names of the shipped and the installed tasks, whatever the settings ask of them."""
         return {*_shipped(services), *(task.name for task in _installed(services))}
 
     def __getitem__(self, name: str) -> Task:
-        return self._by_name[name]
+        task = self._by_name[name]
+        return task if any(task is own for own in self.own) else self._scoring(task)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
@@ -102,36 +112,24 @@ def _shipped(services: Services) -> dict[str, Task]:
             read=read,
             max_labels=settings.limits.labels,
             calibrated=calibrated(services, "sentiment"),
+            adapter=services.adapter,
         ),
         ClassifyDocument(
             read=read,
             max_labels=settings.limits.labels,
             calibrated=calibrated(services, "document_classification"),
+            adapter=services.adapter,
         ),
         AnswerFaq(services, top_k, min_score),
         SupportReply(services, top_k, min_score - MESSAGE_SLACK),
         Draft(read=read),
         *(Reason(name=name, read=read) for name in REASON_TASKS),
         Research(services),
+        longform(services),
+        contract_review(services),
         Agent(),
     ]
-    tuned = {task.name: _tuned(task, settings.tasks.get(task.name)) for task in tasks}
-    return {name: _scored(services, task) for name, task in tuned.items()}
-
-
-def _scored(services: Services, task: Task) -> Task:
-    """`task`, or `task` under its calibrations where it has any over signals."""
-    settings = services.settings
-    if isinstance(task, LabelTask):
-        return task
-    store = calibrations(settings)
-    made = store.find_signals(task.name)
-    fields = find_fields(store.folders, task.name) if isinstance(task, Extract) else {}
-    if made is None and not fields:
-        return task
-    rules, identity = _rules(settings, task.name), tier_identity(settings, "slm", task.name)
-    whole = scored(task, made, rules, identity) if made else task
-    return ScoredFieldsTask(whole, task, fields, rules, identity) if fields else whole
+    return {task.name: _tuned(task, settings.tasks.get(task.name)) for task in tasks}
 
 
 def calibrations(settings: Settings) -> Calibrations:
@@ -180,6 +178,11 @@ def _tuned(task: Any, own: TaskSettings | None) -> Task:
         if "calibrated" not in known:
             raise SettingsError(
                 f"tasks.{task.name}.escalation does not apply to this task.", "Remove it."
+            )
+        if own.escalation == "cost" and not own.error_price:
+            raise SettingsError(
+                f"tasks.{task.name}.escalation = \"cost\" weighs errors, and none has a price.",
+                f"Set tasks.{task.name}.error_price, in your currency.",
             )
         if own.escalation == "always":
             wanted["first_tier"] = "llm"

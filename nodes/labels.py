@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.errors import InvalidRequest
+from tandem.models.adapters import AdapterCard
 from tandem.models.tier import Completion, Prompt, TierCall
 from tandem.nodes.calibrated import CalibratedLabels, Plan
 from tandem.nodes.stages import First, Judgement
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import Read, full_text, head_and_tail, tokens_at_most
+from tandem.nodes.tuned import AdapterOf, asked_labels, label_prompt
 from tandem.quality.calibration.calibration import Asking
 from tandem.quality.label_sets import LABEL_SET, label_set
 from tandem.quality.labels import enough_margin, label_in_set, label_signals
@@ -65,6 +67,7 @@ class LabelTask:
         that a tier above could better; the LLM's own label passes with any margin.
     max_text_tokens: longer texts are cut to their head and tail.
     calibrated: the calibrations of this task; None: hard gates and `min_margin` alone.
+    adapter: finds the fine-tuned adapter for these labels; None: there is none.
     """
 
     name: str = ""
@@ -78,6 +81,7 @@ class LabelTask:
     read: Read = text_only
     first_tier: TierName = "slm"
     calibrated: CalibratedLabels | None = None
+    adapter: AdapterOf | None = None
 
     def prepare(self, request: Request, profile: Profile) -> Prepared:
         """Text, labels and examples. Raises InvalidRequest on a label set of no use."""
@@ -105,14 +109,25 @@ class LabelTask:
     def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
         """The calibrated score, its threshold, and the promise in words."""
         plan = self._plan(prepared)
-        return plan.judgement(attempt) if plan else Judgement()
+        if plan is None:
+            return Judgement()
+        if plan.accepting is None:
+            return Judgement(notes=plan.notes if attempt["tier"] != "llm" else ())
+        return plan.accepting.judgement(attempt)
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
         """One call; the answer is one of the labels."""
         plan = self._plan(prepared)
         asked = plan.asked(tier.name) if plan else prepared
         spoken = speakable(asked["labels"])
-        completion = tier.complete(self._prompt(asked, spoken, tier.context_tokens))
+        tuned = self._tuned(prepared, tier.name)
+        if tuned is not None:
+            limit = min(self.max_text_tokens, tier.context_tokens - LABEL_TOKENS - 128)
+            text = head_and_tail(prepared["text"], limit)
+            prompt = label_prompt(text, list(spoken), LABEL_TOKENS, tuned)
+        else:
+            prompt = self._prompt(asked, spoken, tier.context_tokens)
+        completion = tier.complete(prompt)
         probabilities = _probabilities(completion, spoken)
         label = _chosen(completion, spoken, probabilities)
         fused = plan.fused(probabilities) if plan and label and tier.name == "slm" else None
@@ -132,7 +147,7 @@ class LabelTask:
         if failed or attempt["tier"] == "llm":
             return failed
         plan = self._plan(prepared)
-        by_score = plan.failed(attempt) if plan else None
+        by_score = plan.accepting.failed(attempt) if plan and plan.accepting else None
         if by_score is not None:
             return by_score
         return enough_margin(attempt["signals"], self.min_margin)
@@ -174,7 +189,16 @@ class LabelTask:
         prepared = {"text": "...", "labels": list(labels), "examples": example}
         prompt = self._prompt(prepared, speakable(labels), 1 << 20)
         told = [prompt.messages, prompt.choices, asking.examples, asking.shortlist]
-        return hashlib.sha256(json.dumps([*told, self.max_text_tokens]).encode()).hexdigest()[:16]
+        told.append(self.max_text_tokens)
+        if self.adapter and (tuned := self.adapter(self.name, asked_labels(labels))):
+            told.append(tuned.sha256)
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+    def _tuned(self, prepared: Prepared, tier: TierName) -> AdapterCard | None:
+        """The adapter that answers; the caller's own examples go before it."""
+        if self.adapter is None or tier != "slm" or prepared.get("own_examples"):
+            return None
+        return self.adapter(self.name, asked_labels(prepared["labels"]))
 
     def _plan(self, prepared: Prepared) -> Plan | None:
         if self.calibrated is None or prepared.get("as_it_is"):

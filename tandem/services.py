@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tandem.knowledge.index import Hit, KnowledgeIndex
     from tandem.knowledge.tables import Tables
     from tandem.mcp.sessions import McpSessions
+    from tandem.models.adapters import AdapterCard, Adapters
     from tandem.models.background import Background
     from tandem.models.embedded import EmbeddedServers
     from tandem.models.pool import TierPool
@@ -69,7 +70,29 @@ class Services:
         """The embedded model servers of this user."""
         from tandem.models.embedded import EmbeddedServers
 
-        return EmbeddedServers(self.settings)
+        return EmbeddedServers(self.settings, adapters=self.adapters)
+
+    @cached_property
+    def adapters(self) -> Adapters:
+        """The fine-tuned adapters of the settings."""
+        from tandem.models.adapters import adapters_of
+
+        return adapters_of(self.settings)
+
+    def adapter(self, task: str, asked: str) -> AdapterCard | None:
+        """The adapter in force for `task` and what is asked of it (see `slot_of`), where the
+        small model that answers first holds it."""
+        from tandem.models.adapters import slot_of
+        from tandem.models.files import sum_of
+
+        card = self.adapters.in_force().get(slot_of(task, asked))
+        if card is None:
+            return None
+        name = self.settings.chain("slm", task)[0]
+        model = self.settings.models[name]
+        if model.backend != "embedded":
+            return card if card.name in model.adapters else None
+        return card if sum_of(name, self.settings) == card.base_sha256 else None
 
     @cached_property
     def pool(self) -> TierPool:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from tandem.models import dialects
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _NO_LOGPROB: Final = -1e9
 """Stands for a log-probability that the server left out."""
+
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Client:
         deadline: float,
         on_token: Callable[[str], None] | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
+        extra: Mapping[str, Any] = NOTHING,
     ) -> RawReply:
         """Ask, and read the answer as it comes.
 
@@ -81,6 +86,7 @@ class Client:
         ----------
         deadline: Unix time, seconds; the connection is closed then, whatever it is doing.
         tools: JSON-schema functions to be called natively.
+        extra: further fields of the request's body.
 
         Raises
         ------
@@ -90,7 +96,7 @@ class Client:
         parts = _Parts()
         with current(call), _untraced():
             try:
-                self._read(call, prompt, tools, parts, on_token)
+                self._read(call, prompt, tools, parts, on_token, extra)
             except _ListenerError as error:
                 raise error.original from None
             except Exception as error:  # each layer has its own errors: all are told by `explain`
@@ -111,8 +117,9 @@ class Client:
         tools: Sequence[Mapping[str, Any]],
         parts: _Parts,
         on_token: Callable[[str], None] | None,
+        extra: Mapping[str, Any],
     ) -> None:
-        body = dialects.body(prompt, self.dialect, own_grammars=self.own_grammars)
+        body = dialects.body(prompt, self.dialect, own_grammars=self.own_grammars) | dict(extra)
         chat = self.chat.bind_tools([_function(tool) for tool in tools]) if tools else self.chat
         chunks = chat.stream(
             _to_langchain(prompt.messages),

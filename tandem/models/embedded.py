@@ -27,6 +27,7 @@ from tandem.errors import (
     SettingsError,
 )
 from tandem.models import catalog, files, processes
+from tandem.models.adapters import AdapterCard, Adapters, adapters_of
 from tandem.models.cancel import cancelled
 from tandem.models.registry import Record, Registry, began, process_of
 from tandem.models.server import Orders
@@ -35,6 +36,8 @@ from tandem.settings import Model, Settings
 
 _log = logging.getLogger(__name__)
 _POLL_S: Final = 0.02
+RETIRED_IDLE_S: Final = 20.0
+"""A server whose adapters are out of force ends after so many idle seconds."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Endpoint:
     api_key: str = field(repr=False)
     model_file: str
     pid: int
+    adapters: tuple[str, ...] = ()
+    """Names of the adapters that it holds, in the order of their ids."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class RunningServer:
     threads: int
     slots: int
     context: int
+    adapters: tuple[str, ...]
     up_s: float
     resident_bytes: int
 
@@ -66,12 +72,20 @@ class RunningServer:
 class EmbeddedServers:
     """Finds, starts and stops this user's embedded servers. Safe to share among threads.
 
-    `command` is what a server's process runs; it gets its Orders on stdin.
+    `command` is what a server's process runs; it gets its Orders on stdin. `adapters` are those of
+    the settings where none are given.
     """
 
-    def __init__(self, settings: Settings, command: Sequence[str] = processes.COMMAND) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        command: Sequence[str] = processes.COMMAND,
+        adapters: Adapters | None = None,
+    ) -> None:
         self._settings = settings
         self._command = command
+        self._adapters = adapters or adapters_of(settings)
+        self._sums: dict[str, str] = {}
         self._registry = Registry(settings.cache_dir / "servers")
         self._endpoints: dict[str, Endpoint] = {}
         self._died: dict[str, float] = {}
@@ -91,9 +105,34 @@ class EmbeddedServers:
         DeadlineExceeded, Cancelled: it was not ready in time, or is not wanted any more.
         """
         known = self._endpoints.get(model_name)
-        if known is None:
-            known = self._endpoints[model_name] = self._find_or_start(model_name, deadline)
+        held = self._served_with(model_name)
+        if known is None or known.adapters != tuple(card.name for card in held):
+            known = self._find_or_start(model_name, deadline, held)
+            self._endpoints[model_name] = known
         return known
+
+    def warm(
+        self, model_name: str, held: Sequence[AdapterCard], deadline: float = math.inf
+    ) -> Endpoint:
+        """The server of `model_name` with other adapters than those in force, so that it is up
+        when they come into force. Raises as `endpoint`."""
+        return self._find_or_start(model_name, deadline, held)
+
+    def retire(self, model_name: str, held: Sequence[AdapterCard]) -> None:
+        """Let the server of `model_name` with these adapters end soon: it finishes what it is at
+        work on, and takes what still comes."""
+        key = _key(self._wanted(model_name, held))
+        with self._registry.lock(key, self._settings.limits.start_s):
+            record = self._registry.read(key)
+            if record is not None and record.alive():
+                self._registry.write(key, replace(record, idle_s=RETIRED_IDLE_S))
+
+    def _served_with(self, model_name: str) -> list[AdapterCard]:
+        if not self._adapters.in_force():
+            return []
+        if model_name not in self._sums:
+            self._sums[model_name] = files.sum_of(model_name, self._settings)
+        return self._adapters.served_with(self._sums[model_name])
 
     def invalidate(self, model_name: str) -> None:
         """Forget the endpoint; the next `endpoint` looks whether it lives. Call it when a
@@ -124,8 +163,10 @@ class EmbeddedServers:
         own = files.own_path(model_name, self._settings) if model_name else None
         return own.stem if own else ""
 
-    def _find_or_start(self, model_name: str, deadline: float) -> Endpoint:
-        wanted = self._wanted(model_name)
+    def _find_or_start(
+        self, model_name: str, deadline: float, held: Sequence[AdapterCard]
+    ) -> Endpoint:
+        wanted = self._wanted(model_name, held)
         key = _key(wanted)
         self._prepare_folder()
         patience = min(self._settings.limits.start_s, max(0.0, deadline - time.time()))
@@ -144,9 +185,10 @@ class EmbeddedServers:
                 f"{self._settings.limits.start_s:g} s.",
                 "Look with `tandem models status`; `tandem models stop` clears it.",
             ) from error
-        return Endpoint(record.url, record.api_key, record.model_file, record.pid)
+        names = tuple(name for name, _ in record.adapters)
+        return Endpoint(record.url, record.api_key, record.model_file, record.pid, names)
 
-    def _wanted(self, model_name: str) -> Record:
+    def _wanted(self, model_name: str, held: Sequence[AdapterCard]) -> Record:
         """The server that the settings ask for, without process and port."""
         model = self._settings.models.get(model_name)
         if model is None or model.backend != "embedded":
@@ -165,6 +207,7 @@ class EmbeddedServers:
             context=model.context,
             slots=model.slots,
             threads=threads_for(self._settings).get(model_name) or max(1, model.threads),
+            adapters=tuple((card.name, str(self._adapters.file(card))) for card in held),
         )
 
     def _reusable(self, record: Record, key: str, deadline: float) -> Record | None:
@@ -176,6 +219,10 @@ class EmbeddedServers:
         if processes.health(record, self._settings.limits.connect_s) == "refuses":
             processes.end(record)
             return None
+        if record.idle_s:
+            # It was to end, and is wanted again.
+            record = replace(record, idle_s=0.0)
+            self._registry.write(key, record)
         return record
 
     def _start(self, key: str, wanted: Record, deadline: float) -> Record:
@@ -198,6 +245,7 @@ class EmbeddedServers:
             _check_wanted(starting, deadline)
             record = self._registry.read(key)
             if record is not None and record.port:
+                processes.check_adapters(record, self._settings.limits.connect_s)
                 return record
             if not starting.alive():
                 self._registry.remove(key)
@@ -258,6 +306,9 @@ def _key(wanted: Record) -> str:
     status = Path(wanted.model_file).stat()
     options = [wanted.model_file, status.st_size, status.st_mtime_ns]
     options += [wanted.context, wanted.slots, wanted.threads]
+    for name, path in wanted.adapters:
+        adapter = Path(path).stat()
+        options += [name, path, adapter.st_size, adapter.st_mtime_ns]
     return f"{wanted.name}-{hashlib.sha256(json.dumps(options).encode()).hexdigest()[:12]}"
 
 
@@ -271,6 +322,7 @@ def _describe(record: Record) -> RunningServer:
         threads=record.threads,
         slots=record.slots,
         context=record.context,
+        adapters=tuple(name for name, _ in record.adapters),
         up_s=max(0.0, time.time() - record.began),
         resident_bytes=process.memory_info().rss if process else 0,
     )

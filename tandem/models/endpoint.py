@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from tandem.errors import EgressBlocked, TandemError
 from tandem.models.breaker import CircuitBreaker
@@ -38,6 +38,11 @@ class Address(Protocol):
     @property
     def api_key(self) -> str:
         """The key that it wants; empty for none."""
+        ...
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names of the adapters that it holds, in the order of their ids."""
         ...
 
 
@@ -72,6 +77,12 @@ class Ask:
         if self.listen is not None:
             self.told = True
             self.listen(text)
+
+
+class _Address(NamedTuple):
+    url: str
+    api_key: str
+    adapters: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -163,31 +174,34 @@ class ModelEndpoint:
     def _once(self, ask: Ask, prompt: Prompt, tools: Sequence[Mapping[str, Any]]) -> Reply:
         context = ask.context
         check(context.deadline)  # No server is started for an answer that nobody waits for.
-        client = self._connected(context.deadline)
+        address = self._address(context.deadline)
+        extra = adapter_fields(prompt, self.model, address.adapters, self.name)
+        client = self._connected(address)
         listen = ask.tell if ask.listen is not None else None
         started = time.perf_counter()
-        raw = client.stream(prompt, context.profile, context.deadline, listen, tools, context.vault)
+        raw = client.stream(
+            prompt, context.profile, context.deadline, listen, tools, context.vault, extra
+        )
         return Reply(raw, time.perf_counter() - started)
 
-    def _connected(self, deadline: float) -> GuardedClient:
-        """The client; made anew only where the address changed."""
-        address = self._address(deadline)
+    def _connected(self, address: _Address) -> GuardedClient:
+        """The client; made anew only where the address changed. The old one may be at work: it is
+        closed by whoever drops it last."""
+        known = (address.url, address.api_key)
         with self._lock:
-            if self._client is None or self._client[0] != address:
-                if self._client is not None:
-                    self._client[1].client.close()
-                self._client = (address, self._connect(*address))
+            if self._client is None or self._client[0] != known:
+                self._client = (known, self._connect(*known))
             return self._client[1]
 
-    def _address(self, deadline: float) -> tuple[str, str]:
+    def _address(self, deadline: float) -> _Address:
         if self.model.backend != "embedded":
-            return self.model.url, self._key()
+            return _Address(self.model.url, self._key(), self.model.adapters)
         try:
             found = self._servers.endpoint(self.name, deadline)
         except TandemError as error:
             check(deadline)
             raise CallError("down", f"its server does not run: {error}") from None
-        return found.url, found.api_key
+        return _Address(found.url, found.api_key, found.adapters)
 
     def _key(self) -> str:
         variable = self.model.api_key_env
@@ -210,6 +224,29 @@ class ModelEndpoint:
             own_grammars=self.model.backend == "embedded",
         )
         return GuardedClient(client, self._guard, self.model.private, f"model {self.name}")
+
+
+def adapter_fields(prompt: Prompt, model: Model, held: Sequence[str], name: str) -> dict[str, Any]:
+    """Body fields that choose the prompt's adapter, or the base model.
+
+    Every request says it for every adapter: an empty list is taken as "whatever was set before".
+
+    Raises
+    ------
+    CallError: the model does not hold the adapter that the prompt was written for.
+    """
+    if prompt.adapter and prompt.adapter not in held:
+        raise CallError("refused", f"{name} does not hold the adapter {prompt.adapter}")
+    if not held:
+        return {}
+    if model.dialect == "vllm":
+        return {"model": prompt.adapter} if prompt.adapter else {}
+    return {
+        "lora": [
+            {"id": at, "scale": 1.0 if adapter == prompt.adapter else 0.0}
+            for at, adapter in enumerate(held)
+        ]
+    }
 
 
 def _pause(tried: int, failure: CallError, deadline: float) -> None:

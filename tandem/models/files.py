@@ -170,6 +170,14 @@ def recorded_sum(path: Path) -> str:
         return ""
 
 
+def sum_of(name: str, settings: Settings) -> str:
+    """The sum of the model file behind `name`, where it is known without hashing; else empty."""
+    if own := own_path(name, settings):
+        return recorded_sum(own)
+    known = catalog.CATALOG.get(catalogue_name(name, settings))
+    return known.sha256 if known else ""
+
+
 def record_sum(path: Path, sha256: str) -> None:
     """Note the sum beside the file, with its size and time, so that no start hashes it again."""
     status = path.stat()

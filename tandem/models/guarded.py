@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from tandem.errors import EgressBlocked
-from tandem.models.client import Client, RawReply
+from tandem.models.client import NOTHING, Client, RawReply
 from tandem.models.restoring import restored
 from tandem.models.tier import Prompt
 from tandem.privacy.redaction import StreamRestorer, Vault
@@ -56,6 +56,7 @@ class GuardedClient:
         on_token: Callable[[str], None] | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
         vault: Vault | None = None,
+        extra: Mapping[str, Any] = NOTHING,
     ) -> RawReply:
         """As `Client.stream`; what the guard redacted is restored in the reply and in the tokens.
 
@@ -67,13 +68,13 @@ class GuardedClient:
         EgressBlocked: the guard refused, or failed.
         """
         if self.private:
-            return self.client.stream(prompt, deadline, on_token, tools)
+            return self.client.stream(prompt, deadline, on_token, tools, extra)
         vault = vault or Vault()
         prompt = self._released(prompt, profile, tools, vault)
         if on_token is None:
-            return restored(self.client.stream(prompt, deadline, None, tools), prompt, vault)
+            return restored(self.client.stream(prompt, deadline, None, tools, extra), prompt, vault)
         restorer = StreamRestorer(vault, on_token, True if prompt.schema is not None else None)
-        raw = self.client.stream(prompt, deadline, restorer.feed, tools)
+        raw = self.client.stream(prompt, deadline, restorer.feed, tools, extra)
         restorer.end()
         return restored(raw, prompt, vault)
 

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import psutil
 
+from tandem.errors import ModelUnavailable
 from tandem.models.registry import Record, Registry, process_of
 from tandem.models.server import Orders
 
@@ -81,6 +82,34 @@ def health(record: Record, timeout_s: float) -> Literal["answers", "busy", "refu
     except httpx.HTTPError:
         return "refuses"
     return "answers" if answer.status_code == httpx.codes.OK else "refuses"
+
+
+def check_adapters(record: Record, timeout_s: float) -> None:
+    """Make sure that the server holds the record's adapters, each at its place: it answers with
+    the base model, without a word, where one is asked for that it does not have.
+
+    Raises ModelUnavailable where it does not.
+    """
+    import httpx
+
+    if not record.adapters:
+        return
+    try:
+        answer = httpx.get(
+            f"{record.url}/lora-adapters",
+            headers={"Authorization": f"Bearer {record.api_key}"},
+            timeout=timeout_s,
+            trust_env=False,
+        )
+        told = {int(one["id"]): (str(one["path"]), float(one["scale"])) for one in answer.json()}
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        told = {}
+    if told != {at: (path, 0.0) for at, (_, path) in enumerate(record.adapters)}:
+        end(record)
+        raise ModelUnavailable(
+            f"The server of {record.name} did not load its adapters, and was ended.",
+            "Set adapters.enabled = false to work without them, and look at the server's log.",
+        )
 
 
 def end(record: Record) -> None:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 from filelock import FileLock
@@ -39,6 +39,11 @@ class Record:
     """Context window of one slot, in tokens."""
     slots: int
     threads: int
+    adapters: tuple[tuple[str, str], ...] = ()
+    """Names and files of the adapters that it holds, in the order of their ids."""
+    idle_s: float = 0.0
+    """Ends after so many idle seconds; 0: as its orders say. A server that another has replaced
+    gets few, so that what it is at work on can end."""
 
     def __repr__(self) -> str:
         return f"Record(name={self.name!r}, pid={self.pid}, port={self.port})"
@@ -51,6 +56,14 @@ class Record:
     def alive(self) -> bool:
         """Whether the process that wrote this record still runs."""
         return process_of(self) is not None
+
+
+def record_from(data: Any) -> Record:
+    """A record out of JSON. Raises TypeError or ValueError where a field is missing or strange."""
+    if not isinstance(data, dict):
+        raise TypeError("a record is a JSON object")
+    adapters = tuple((str(name), str(path)) for name, path in data.get("adapters", ()))
+    return Record(**{**data, "adapters": adapters})
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ class Registry:
     def read(self, key: str) -> Record | None:
         """The record of `key`; None where there is none or it is damaged."""
         try:
-            return Record(**json.loads(self._path(key).read_text(encoding="utf-8")))
+            return record_from(json.loads(self._path(key).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 

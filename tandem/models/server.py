@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 
 from filelock import Timeout
 
-from tandem.models.registry import Record, Registry, began
+from tandem.models.registry import Record, Registry, began, record_from
 
 PROMPT_CACHE_MIB: Final = 512
 HTTP_THREADS: Final = 128
@@ -48,7 +48,7 @@ class Orders:
     def from_json(text: str) -> Orders:
         """As read from stdin."""
         data = json.loads(text)
-        return Orders(**{**data, "record": Record(**data["record"])})
+        return Orders(**{**data, "record": record_from(data["record"])})
 
 
 class Metrics(Protocol):
@@ -74,9 +74,15 @@ def serve(record: Record) -> Any:
     for threads in (params.cpuparams, params.cpuparams_batch):
         threads.n_threads = record.threads
         threads.poll = 0  # A waiting thread must sleep: the other tier needs the core.
-    # Keeps the fixed parts of prompts while tasks take turns in a slot. It must be 0 where an
-    # adapter is loaded: it mixes adapters up.
-    params.cache_ram_mib = PROMPT_CACHE_MIB
+    # Keeps the fixed parts of prompts while tasks take turns in a slot; it knows nothing of
+    # adapters, and would hand the base's reading of a prompt to one of them.
+    params.cache_ram_mib = 0 if record.adapters else PROMPT_CACHE_MIB
+    if record.adapters:
+        # Off unless a request asks for it: the scale of 1.0 that is the default is for everyone.
+        params.lora_adapters = [
+            xllamacpp.CommonAdapterLoraInfo(path, 0.0) for _, path in record.adapters
+        ]
+        params.lora_init_without_apply = True
     params.n_threads_http = HTTP_THREADS
     params.endpoint_metrics = True
     params.endpoint_slots = False
@@ -125,14 +131,15 @@ def watch(
         record = registry.read(orders.key)
         if record is None or record.pid != os.getpid():
             return "the registry no longer names this server"
-        if activity.idle_s(server.handle_metrics()) < orders.idle_s:
+        allowed = record.idle_s or orders.idle_s
+        if activity.idle_s(server.handle_metrics()) < allowed:
             continue
         try:
             with registry.lock(orders.key, timeout_s=0):
                 # Nobody can be on the way to this server now, except who knew it before.
-                if activity.idle_s(server.handle_metrics()) >= orders.idle_s:
+                if activity.idle_s(server.handle_metrics()) >= allowed:
                     registry.remove(orders.key)
-                    return f"no request for {orders.idle_s:g} s"
+                    return f"no request for {allowed:g} s"
         except Timeout:
             continue
 

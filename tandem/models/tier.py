@@ -38,6 +38,8 @@ class Prompt:
     schema: Mapping[str, Any] | None = None
     choices: Sequence[str] | None = None
     temperature: float = 0.0
+    adapter: str = ""
+    """The fine-tuned adapter that the prompt was written for: no model without it may answer."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ variable that holds one.
 
 from __future__ import annotations
 
+from tandem.settings.adapters import AdapterSettings
 from tandem.settings.calibration import CalibrationSettings, Escalation
 from tandem.settings.checkpoints import CheckpointSettings
+from tandem.settings.contracts import ContractSettings
 from tandem.settings.loading import FILE_NAME, load
+from tandem.settings.longform import LongformSettings
 from tandem.settings.mcp import McpServer, McpSettings
 from tandem.settings.models import (
     DEFAULT_MODELS,
@@ -48,12 +51,14 @@ from tandem.settings.whole import Settings
 __all__ = [
     "DEFAULT_MODELS",
     "FILE_NAME",
+    "AdapterSettings",
     "Backend",
     "Budgets",
     "Cache",
     "CalibrationSettings",
     "CheckpointSettings",
     "Conditions",
+    "ContractSettings",
     "Deadlines",
     "Dialect",
     "EmbeddingSettings",
@@ -62,6 +67,7 @@ __all__ = [
     "Leave",
     "LedgerSettings",
     "Limits",
+    "LongformSettings",
     "McpServer",
     "McpSettings",
     "Model",

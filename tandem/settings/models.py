@@ -40,6 +40,9 @@ class Model(Section):
     threads: int = Field(default=0, ge=0, le=256)
     """0: the machine's cores shared out among the embedded servers."""
     slots: int = Field(default=2, ge=1, le=64)
+    adapters: tuple[str, ...] = ()
+    """Hosted (vllm): names of the LoRA adapters that the server was started with. The embedded
+    server loads those that are promoted."""
     price: Price = Price()
 
     @model_validator(mode="after")

@@ -11,9 +11,12 @@ import platformdirs
 from pydantic import Field, model_validator
 
 from tandem.records import TierName
+from tandem.settings.adapters import AdapterSettings
 from tandem.settings.base import Section
 from tandem.settings.calibration import CalibrationSettings
 from tandem.settings.checkpoints import OFF, CheckpointSettings
+from tandem.settings.contracts import ContractSettings
+from tandem.settings.longform import LongformSettings
 from tandem.settings.mcp import McpSettings
 from tandem.settings.models import DEFAULT_MODELS, Model, Tiers
 from tandem.settings.policy import Policy
@@ -49,8 +52,11 @@ class Settings(Section):
     research: ResearchSettings = ResearchSettings()
     routing: Routing = Routing()
     tables: TableSettings = TableSettings()
+    longform: LongformSettings = LongformSettings()
+    contracts: ContractSettings = ContractSettings()
     tenants: dict[str, Tenant] = Field(default_factory=dict)
     calibration: CalibrationSettings = CalibrationSettings()
+    adapters: AdapterSettings = AdapterSettings()
     checkpoints: CheckpointSettings = CheckpointSettings()
     mcp: McpSettings = McpSettings()
     shadow: ShadowSettings = ShadowSettings()

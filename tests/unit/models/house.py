@@ -43,6 +43,7 @@ ASKED: list[Message] = [{"role": "user", "content": SECRET}]
 class Address:
     url: str
     api_key: str = ""
+    adapters: tuple[str, ...] = ()
 
 
 @dataclass

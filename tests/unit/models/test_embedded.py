@@ -244,7 +244,7 @@ def test_cancelling_ends_the_wait(tmp_path: Path) -> None:
 
 def test_a_start_by_somebody_else_is_awaited(tmp_path: Path) -> None:
     waiting = EmbeddedServers(settings_of(tmp_path, start_s=0.3), COMMAND)
-    wanted = waiting._wanted("slm-embedded")
+    wanted = waiting._wanted("slm-embedded", ())
     registry(tmp_path).prepare()
     with (
         registry(tmp_path).lock(_key(wanted), 1),

@@ -1,0 +1,50 @@
+"""How a fine-tuned small model is asked: without the list of labels, which it has learnt.
+
+The same turns are learnt from and asked with; the answer stays constrained to the caller's labels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+from tandem.models.adapters import AdapterCard
+from tandem.models.tier import Prompt
+from tandem.records import Message
+
+AdapterOf = Callable[[str, str], AdapterCard | None]
+"""The adapter in force for a task and what is asked of it."""
+
+TUNED_LABELS: Final = (
+    "You sort texts into categories. Answer with the one category that fits the user's text best, "
+    "and nothing else."
+)
+
+
+def asked_labels(labels: Sequence[str]) -> str:
+    """What is asked with these labels, in any order: part of an adapter's slot."""
+    return _short(sorted(labels))
+
+
+def asked_schema(schema: Mapping[str, Any]) -> str:
+    """What is asked with this schema: part of an adapter's slot."""
+    return _short(schema)
+
+
+def label_turns(text: str) -> list[Message]:
+    """The turns for a text that is to get a label."""
+    return [
+        {"role": "system", "content": TUNED_LABELS},
+        {"role": "user", "content": text},
+    ]
+
+
+def label_prompt(text: str, words: Sequence[str], max_tokens: int, card: AdapterCard) -> Prompt:
+    """The prompt for the model with the adapter of `card`; it may write one of `words`."""
+    return Prompt(label_turns(text), max_tokens, choices=list(words), adapter=card.name)
+
+
+def _short(asked: Any) -> str:
+    return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]

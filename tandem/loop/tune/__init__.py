@@ -1,0 +1,1 @@
+"""Fine-tuning of the small model: from labelled rows to a LoRA adapter that llama.cpp serves."""
