@@ -7,42 +7,33 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tandem.errors import TandemError
-from tandem.nodes.stages import Judgement
+from tandem.nodes.label_acceptance import SCORE, Accepting, Rules
 from tandem.nodes.task import Prepared
 from tandem.quality.calibration.calibration import Asking, LabelCalibration, TierFit
 from tandem.quality.calibration.head import Guess
 from tandem.quality.calibration.score import clipped_log
 from tandem.quality.calibration.store import Calibrations
-from tandem.quality.calibration.threshold import HEAD_ANSWERED, NO_LLM, Promise
+from tandem.quality.calibration.threshold import Promise
 from tandem.quality.labels import label_signals
-from tandem.records import Attempt, GateFailure, TierName, Usage
-from tandem.settings.calibration import Escalation
+from tandem.records import Attempt, TierName, Usage
 
-SCORE: Final = "p_correct"
-"""Signal: the calibrated probability that the attempt is right."""
-EVEN: Final = 0.5
-"""Where nothing is known of the SLM, `never` lets the head answer when it is rather right."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the settings say of one task.
-
-    Parameters
-    ----------
-    escalation: see tandem/settings/calibration.py. target: where a request asks no quality.
-    error_price: what a wrong answer costs, in the settings' currency (for `cost`).
-    """
-
-    escalation: Escalation = "guarantee"
-    target: float = 0.9
-    error_price: float = 0.0
+Change = Literal["model", "prompt"]
+SLM_NOTES: Final[dict[Change, str]] = {
+    "model": "the calibration was made with another SLM: its answers pass by margin only",
+    "prompt": "the calibration was made with another prompt: SLM answers pass by margin only",
+}
+LLM_NOTES: Final[dict[Change, str]] = {
+    "model": "the calibration was made with another LLM: it is asked without the nearest rows, and "
+    "what it is worth is not known",
+    "prompt": "the calibration was made with another prompt of the LLM: it is asked without the "
+    "nearest rows, and what it is worth is not known",
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,7 @@ class CalibratedLabels:
     embeddings: Callable[[], str]
     identity: Callable[[TierName], str]
     llm_price: Callable[[Usage], float]
-    rules: Rules = Rules()
+    rules: Rules
 
     def plan(
         self, prepared: Prepared, prompt_sum: Callable[[Sequence[str], Asking], str]
@@ -70,24 +61,33 @@ class CalibratedLabels:
         found = self.store.find(self.task, prepared["labels"])
         made = found.calibration
         if made is None:
-            return Plan(self, prepared, None, (found.note,), False) if found.note else None
+            return Plan(self, prepared, None, (found.note,)) if found.note else None
         try:
             if self.embeddings() != made.embeddings:
                 note = "the calibration was made with other embeddings and is not used"
-                return Plan(self, prepared, None, (note,), False)
+                return Plan(self, prepared, None, (note,))
         except TandemError as error:
-            return Plan(self, prepared, None, (f"no calibration is used: {error.what}",), False)
-        slm = made.slm
-        if slm is None:
-            return Plan(self, prepared, made, (), False)
-        note = ""
-        if prepared.get("own_examples"):
-            note = "the calibration does not speak of the SLM with the request's own examples"
-        elif slm.identity != self.identity("slm"):
-            note = "the calibration was made with another SLM: its answers pass by margin only"
-        elif slm.prompt != prompt_sum(made.labels, slm.asking):
-            note = "the calibration was made with another prompt: SLM answers pass by margin only"
-        return Plan(self, prepared, made, (note,) if note else (), not note)
+            return Plan(self, prepared, None, (f"no calibration is used: {error.what}",))
+        slm = self._changed("slm", made.slm, made, prompt_sum)
+        llm = self._changed("llm", made.llm, made, prompt_sum)
+        notes = [SLM_NOTES[slm]] if slm else []
+        if made.slm is not None and prepared.get("own_examples"):
+            notes = ["the calibration does not speak of the SLM with the request's own examples"]
+        return Plan(self, prepared, made, tuple(notes), LLM_NOTES[llm] if llm else "")
+
+    def _changed(
+        self,
+        tier: TierName,
+        fit: TierFit | None,
+        made: LabelCalibration,
+        prompt_sum: Callable[[Sequence[str], Asking], str],
+    ) -> Change | None:
+        """What is not as it was when `tier` was measured; None: nothing, or it was not."""
+        if fit is None:
+            return None
+        if fit.identity != self.identity(tier):
+            return "model"
+        return "prompt" if fit.prompt != prompt_sum(made.labels, fit.asking) else None
 
 
 class Fused(NamedTuple):
@@ -105,14 +105,20 @@ class Plan:
     Parameters
     ----------
     made: None where there is one that cannot be used; `notes` say why.
-    slm_fits: whether SLM, prompt and examples are those of the calibration.
+    notes: why the SLM (or the whole) is not what was measured; empty: it is.
+    llm_note: the same of the LLM.
     """
 
     own: CalibratedLabels
     prepared: Prepared
     made: LabelCalibration | None
     notes: tuple[str, ...]
-    slm_fits: bool
+    llm_note: str = ""
+
+    @property
+    def slm_fits(self) -> bool:
+        """Whether SLM, prompt and examples are those of the calibration."""
+        return self.made is not None and self.made.slm is not None and not self.notes
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -168,10 +174,32 @@ class Plan:
         }
 
     def then_slm(self) -> bool:
-        """Whether the SLM may answer what the head was not sure of."""
-        if self.own.rules.escalation == "guarantee" and (self.slm_fits or not self.notes):
-            return self.promise is not None and "slm" in self.promise.stages
-        return True
+        """Whether the SLM's answer could leave where the head's may not: under the promise, by
+        margin where it is not the SLM that was measured, and always under `never`."""
+        rules = self.own.rules
+        if rules.escalation == "never" or self.notes:
+            return True
+        accepting = self.accepting
+        if rules.escalation == "cost" and accepting is not None and accepting.gain_is_known:
+            return "slm" in self.stages
+        return self.promise is not None and "slm" in self.promise.stages
+
+    @property
+    def accepting(self) -> Accepting | None:
+        """What may leave; None where no calibration can be used."""
+        if self.made is None:
+            return None
+        return Accepting(
+            task=self.own.task,
+            made=self.made,
+            rules=self.own.rules,
+            target=self.target,
+            promise=self.promise,
+            notes=self.notes,
+            llm_fits=self._fit("llm") is not None,
+            llm_note=self.llm_note,
+            llm_price=self.prepared.get("llm_price"),
+        )
 
     def asked(self, tier: TierName) -> Prepared:
         """`prepared` as the tier was asked when it was measured: labels in their order, with the
@@ -207,52 +235,6 @@ class Plan:
         signals = {**label_signals(chances), SCORE: float(made.score.scores(logs)[0])}
         return Fused(made.labels[int(logs[0].argmax())], chances, signals)
 
-    def failed(self, attempt: Attempt) -> list[GateFailure] | None:
-        """The gate `score`, by the task's rules; None: no calibration speaks of this attempt."""
-        if self.made is None or (attempt["tier"] == "slm" and self.notes):
-            return None
-        score, threshold = attempt["signals"].get(SCORE), self.threshold(attempt)
-        if threshold is None:
-            level = f"{100 * self.target:.4g} %"
-            detail = f"no threshold can promise {level} right answers of the {attempt['tier']}"
-        elif score is None:
-            detail = "the attempt has no score"
-        elif score < threshold:
-            detail = f"score {score:.3f} is below {threshold:.3f}"
-        else:
-            return []
-        return [GateFailure(gate="score", detail=detail)]
-
-    def threshold(self, attempt: Attempt) -> float | None:
-        """The least score with which `attempt` may leave; None: with none."""
-        rules, tier = self.own.rules, attempt["tier"]
-        if rules.escalation == "never":
-            right = self.made.slm.right if self.made and self.made.slm else None
-            return (right or EVEN) if tier == "head" else 0.0
-        if rules.escalation == "cost" and (worth := self._worth(attempt)) is not None:
-            return worth
-        promise = self.promise
-        return promise.threshold if promise and tier in promise.stages else None
-
-    def judgement(self, attempt: Attempt) -> Judgement:
-        """Score, threshold, and what is promised."""
-        notes, promises = list(self.notes), list[str]()
-        if self.made is None or attempt["tier"] == "llm":
-            return Judgement(notes=notes if attempt["tier"] != "llm" else ())
-        if attempt["tier"] == "slm" and self.notes:
-            return Judgement(notes=notes)
-        promise, guarantee = self.promise, self.own.rules.escalation == "guarantee"
-        if guarantee and promise and self.failed(attempt) == []:
-            promises.append(self._words(promise))
-        return Judgement(attempt["signals"].get(SCORE), self.threshold(attempt), notes, promises)
-
-    def _words(self, promise: Promise) -> str:
-        """The promise, of what was tested, and for which rows."""
-        # With another SLM or prompt its answers leave by margin: only the head's were tested.
-        told = promise.words(self.own.task, HEAD_ANSWERED if self.notes else NO_LLM)
-        data = self.made.card.get("data") if self.made else None
-        return f"{told}; measured on {data}" if data else told
-
     def llm_usage(self, prompt_bytes: int, turns: int) -> Usage:
         """The tokens that the LLM would have taken for its best prompt (an estimate)."""
         fit = self._fit("llm") or self._fit("slm")
@@ -262,20 +244,6 @@ class Plan:
             "output_tokens": 4,
         }
 
-    def _worth(self, attempt: Attempt) -> float | None:
-        """The score from which on the LLM's gain is not worth its price; None: not known."""
-        score, made = attempt["signals"].get(SCORE), self.made
-        price, error_price = self.prepared.get("llm_price"), self.own.rules.error_price
-        if made is None or score is None or price is None or error_price <= 0:
-            return None
-        if made.benefit is not None:
-            by_llm = float(made.benefit(np.array([score]))[0])
-        elif made.llm is not None and made.llm.right is not None:
-            by_llm = made.llm.right
-        else:
-            return None
-        return max(0.0, float(by_llm - price / error_price))
-
     def _fit(self, tier: TierName) -> TierFit | None:
         """How `tier` was measured, where it is still the same."""
         made = self.made
@@ -283,7 +251,7 @@ class Plan:
             return None
         if tier == "slm":
             return made.slm if self.slm_fits else None
-        return made.llm if made.llm and made.llm.identity == self.own.identity("llm") else None
+        return None if self.llm_note else made.llm
 
 
 TURN_TOKENS: Final = 5

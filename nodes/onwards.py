@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.nodes.deciding import spent_budget
+from tandem.nodes.stages import LeavesDrafts
 from tandem.nodes.state import State
 from tandem.nodes.task import Task
 from tandem.records import Attempt, Decision, TierName
@@ -18,6 +19,7 @@ from tandem.services import Services
 OVER: Final = frozenset({"cancelled", "deadline"})
 """Errors after which no other tier has any time left."""
 BLOCKED: Final = "egress_blocked"
+FOR_REVIEW: Final = "nobody is left who could do better: the draft waits for a person"
 GUARDED: Final = "the guard let nothing of it go to the LLM"
 
 
@@ -53,12 +55,18 @@ class Onwards:
         error = rejected["error"]
         if error and error["code"] != BLOCKED:
             return {**done, "error": error}
+        if decision["may_escalate"] and self._leaves_drafts(state):
+            return {**done, "decision": _kept(decision, FOR_REVIEW)}
         retries = self.services.settings.policy.slm_retries
-        if decision["may_escalate"] or state.get("retried") or not retries:
+        if decision["may_escalate"] or state.get("retried") or not retries or _only_unsure(state):
             return done
         if why := self._late(state, "slm", "another SLM attempt takes"):
             return {**done, "late": True, "decision": _kept(decision, why)}
         return {**done, "next": "retry_slm"}
+
+    def _leaves_drafts(self, state: State) -> bool:
+        task = self.tasks[state["profile"]["task"]]
+        return isinstance(task, LeavesDrafts) and task.drafts_for_review
 
     def _late(self, state: State, tier: TierName, what: str) -> str:
         """Why `tier` would not end before a declared deadline; empty where it may."""
@@ -67,6 +75,14 @@ class Onwards:
             return ""
         left_s = state["deadline"] - time.time()
         return too_late(what, self.services.speeds.of(profile["task"], left_s).get(tier), left_s)
+
+
+def _only_unsure(state: State) -> bool:
+    """Whether the last answer that was not the LLM's lacked nothing but a calibrated score: a
+    second try, which no calibration saw, could not leave either."""
+    own = {each["id"] for each in state["attempts"] if each["tier"] != "llm"}
+    rejected = next((v for v in reversed(state["verdicts"]) if v["attempt_id"] in own), None)
+    return rejected is not None and {each["gate"] for each in rejected["failed"]} == {"score"}
 
 
 def _kept(decision: Decision, *why: str) -> Decision:

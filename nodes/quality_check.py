@@ -33,7 +33,8 @@ class QualityCheck:
         self.services.ledger.add_verdict(state["run_id"], verdict)
         update: dict[str, Any] = {"verdicts": [*state["verdicts"], verdict], "next": "record"}
         if not verdict["accepted"]:
-            update |= Onwards(self.services, self.tasks)(state)
+            judged: State = {**state, "verdicts": update["verdicts"]}
+            update |= Onwards(self.services, self.tasks)(judged)
         return update
 
     def _verdict(self, state: State, attempt: Attempt) -> Verdict:

@@ -13,6 +13,7 @@ from tandem.errors import AnswerRejected, DeadlineExceeded
 from tandem.ledger.kept import worked
 from tandem.nodes.accounting import all_llm_cost, total_cost
 from tandem.nodes.binding import context_of, keeps_private
+from tandem.nodes.onwards import FOR_REVIEW
 from tandem.nodes.shadow import Shadow
 from tandem.nodes.state import Context, State
 from tandem.privacy.redaction import REDACTED, UNRESTORED
@@ -50,11 +51,11 @@ class Record:
             self.shadow(state, answer, keeps_private(state, context_of(runtime)))
         return {"answer": answer, "error": answer["error"]}
 
-    def _answer(self, state: State) -> Answer:
     def _notes(self, task: str, context: Context) -> list[str]:
         would_be_kept = task in self.services.settings.checkpoints.tasks
         return [*context.notes, *([context.not_kept] if context.not_kept and would_be_kept else [])]
 
+    def _answer(self, state: State) -> Answer:
         policy = self.services.settings.policy
         on_late = state["request"].get("on_late") if state.get("profile") else None
         status, error = outcome(state, on_late or policy.deadlines.on_late)
@@ -99,8 +100,8 @@ def outcome(state: State, on_late: OnLate) -> tuple[Status, ErrorInfo | None]:
         return "failed", error
     if verdicts and verdicts[-1]["accepted"]:
         served = served_attempt(state)
-        by_slm = served is not None and served["tier"] == "slm"
-        degraded = by_slm and DEGRADED in state["decision"]["reasons"]
+        in_its_place = served is not None and served["tier"] != "llm"
+        degraded = in_its_place and DEGRADED in state["decision"]["reasons"]
         return ("unverified" if degraded else "accepted"), None
     if error or not state["decision"]["may_escalate"]:
         return "needs_review", None
@@ -165,7 +166,7 @@ def _reasons(state: State, status: Status, error: ErrorInfo | None) -> list[str]
         reasons.append(f"{status}: {error['what']}")
     elif state.get("late"):
         reasons.append(f"{status.replace('_', ' ')}: there was no time left to do better")
-    elif status == "needs_review":
+    elif status == "needs_review" and FOR_REVIEW not in reasons:
         reasons.append("needs review: the rejected draft may not go to the LLM")
     return reasons
 

@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from tandem.models.tier import TierCall
 from tandem.nodes.binding import bind
 from tandem.nodes.run_task import attempted
-from tandem.nodes.stages import verdict_of
+from tandem.nodes.stages import SECOND_TRY, verdict_of
 from tandem.nodes.state import Context, State
 from tandem.nodes.task import OwnRetry, Task
 from tandem.nodes.warmer import Warmer
@@ -24,6 +24,7 @@ class RetrySlm:
     """Up to `policy.slm_retries` attempts; the first that passes the hard gates is the last one.
 
     A task with a `retry` of its own says how; others repair at a small temperature, on the SLM.
+    The signal `second_try` tells such attempts from first ones, of which alone calibrations speak.
     quality_check judges the last attempt; the verdicts of those before it are written here.
     """
 
@@ -61,9 +62,11 @@ class RetrySlm:
         rejected, verdict = found
         if isinstance(task, OwnRetry):
             retry = task.retry
-            return attempted(call, lambda: retry(prepared, rejected, call, number))
-        warm = Warmer(call, self.services.settings.policy.retry_temperature)
-        return attempted(call, lambda: task.repair(prepared, rejected, verdict, warm))
+            again = attempted(call, lambda: retry(prepared, rejected, call, number))
+        else:
+            warm = Warmer(call, self.services.settings.policy.retry_temperature)
+            again = attempted(call, lambda: task.repair(prepared, rejected, verdict, warm))
+        return {**again, "signals": {**again["signals"], SECOND_TRY: float(number)}}
 
 
 def _last_rejected(

@@ -52,7 +52,7 @@ class RunTask:
         update["attempts"].append(first.attempt)
         update["prepared"] |= first.prepared
         failed = task.check(update["prepared"], first.attempt)
-        if not failed or (state["decision"]["may_escalate"] and not first.then_slm):
+        if not failed or not first.then_slm:
             return False
         verdict = verdict_of(task, update["prepared"], first.attempt, failed)
         self.services.ledger.add_verdict(state["run_id"], verdict)

@@ -9,56 +9,37 @@ from __future__ import annotations
 import hashlib
 import inspect
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tandem.models.tier import TierCall
-from tandem.nodes.calibrated import Rules
-from tandem.nodes.stages import Judgement
+from tandem.nodes.label_acceptance import Rules
+from tandem.nodes.scored_base import Scored
+from tandem.nodes.stages import Judgement, is_second_try, unseen
 from tandem.nodes.task import OwnRetry, Prepared, Task
 from tandem.quality.calibration.signal_calibration import SignalCalibration
 from tandem.quality.calibration.threshold import Promise
-from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+from tandem.records import Attempt, GateFailure
 
 
 @dataclass(frozen=True)
-class ScoredTask:
-    """`inner`, and its calibration.
+class ScoredTask(Scored):
+    """A task, and its calibration.
 
     Parameters
     ----------
     note: why the calibration does not fit the SLM or the prompt of today; empty: it does.
     """
 
-    inner: Task
     made: SignalCalibration
-    rules: Rules
     note: str = ""
-
-    @property
-    def name(self) -> str:
-        """See Task."""
-        return self.inner.name
-
-    @property
-    def node(self) -> str:
-        """See Task."""
-        return self.inner.node
-
-    @property
-    def first_tier(self) -> TierName:
-        """See Task."""
-        return self.inner.first_tier
-
-    def prepare(self, request: Request, profile: Profile) -> Prepared:
-        return {**self.inner.prepare(request, profile), "asked_quality": profile.get("quality")}
-
-    def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
-        return self.inner.attempt(prepared, tier)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
         failed = self.inner.check(prepared, attempt)
         if failed or attempt["tier"] == "llm" or not self._in_force:
             return failed
+        if is_second_try(attempt):
+            return [unseen()]
         promise = self._promise(prepared)
         if promise is None or promise.threshold is None:
             level = f"{100 * self._target(prepared):.4g} %"
@@ -70,17 +51,14 @@ class ScoredTask:
         detail = f"score {score:.3f} is below {promise.threshold:.3f}"
         return [GateFailure(gate="score", detail=detail)]
 
-    def repair(
-        self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall
-    ) -> Attempt:
-        return self.inner.repair(prepared, rejected, verdict, tier)
-
     def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
         """See OwnJudgement."""
         if attempt["tier"] == "llm":
             return Judgement()
         if not self._in_force:
             return Judgement(notes=[self.note] if self.note else [])
+        if is_second_try(attempt):
+            return Judgement()
         promise, score = self._promise(prepared), self.made.score(attempt["signals"])
         threshold = promise.threshold if promise else None
         kept = promise is not None and threshold is not None and score >= threshold
@@ -90,9 +68,6 @@ class ScoredTask:
     @property
     def _in_force(self) -> bool:
         return not self.note and self.rules.escalation == "guarantee"
-
-    def _target(self, prepared: Prepared) -> float:
-        return prepared.get("asked_quality") or self.rules.target
 
     def _promise(self, prepared: Prepared) -> Promise | None:
         return self.made.promise(self._target(prepared))
@@ -117,11 +92,16 @@ def scored(task: Task, made: SignalCalibration, rules: Rules, identity: str) -> 
     elif made.prompt != source_sum(task):
         note = "the calibration was made with another prompt: SLM answers pass by their gates only"
     kind = ScoredRetryTask if isinstance(task, OwnRetry) else ScoredTask
-    return kind(task, made, rules, note)
+    return kind(task, rules, made, note)
 
 
 def source_sum(task: Task) -> str:
     """A short hash of the file that `task` is written in, where its prompts stand."""
-    module = inspect.getmodule(type(task))
-    source = inspect.getsource(module) if module else type(task).__qualname__
+    return _source_sum(type(task))
+
+
+@cache
+def _source_sum(kind: type) -> str:
+    module = inspect.getmodule(kind)
+    source = inspect.getsource(module) if module else kind.__qualname__
     return hashlib.sha256(source.encode()).hexdigest()[:16]

@@ -10,18 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tandem.models.tier import TierCall
-from tandem.nodes.calibrated import Rules
+from tandem.nodes.extract_parts import DROPPED
 from tandem.nodes.scored import source_sum
-from tandem.nodes.stages import Judgement, OwnJudgement
+from tandem.nodes.scored_base import Scored
+from tandem.nodes.stages import Judgement, OwnJudgement, is_second_try, unseen
 from tandem.nodes.task import Prepared, Task
 from tandem.quality.calibration.field_calibration import FieldCalibration
 from tandem.quality.field_features import field_features
-from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+from tandem.records import Attempt, GateFailure, Verdict
+
+_WORD: Final = re.compile(r"\w+")
 
 
 class _Judged(NamedTuple):
@@ -43,52 +46,29 @@ class _Judged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ScoredFieldsTask:
-    """`inner` (an extraction, or one under a score of whole answers), and its calibrations.
+class ScoredFieldsTask(Scored):
+    """An extraction (or one under a score of whole answers), and its calibrations.
 
     Parameters
     ----------
     plain: the extraction itself. made: by key, see `key_of`. identity: of the SLM of today.
     """
 
-    inner: Task
     plain: Task
     made: Mapping[str, FieldCalibration]
-    rules: Rules
     identity: str
-
-    @property
-    def name(self) -> str:
-        """See Task."""
-        return self.inner.name
-
-    @property
-    def node(self) -> str:
-        """See Task."""
-        return self.inner.node
-
-    @property
-    def first_tier(self) -> TierName:
-        """See Task."""
-        return self.inner.first_tier
-
-    def prepare(self, request: Request, profile: Profile) -> Prepared:
-        return {**self.inner.prepare(request, profile), "asked_quality": profile.get("quality")}
-
-    def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
-        return self.inner.attempt(prepared, tier)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
         made = self._made(prepared, attempt)
         if made is None:
             return self.inner.check(prepared, attempt)
         failed = self.plain.check(prepared, attempt)
-        refused = refused_fields(failed, made.fields)
-        if refused is None:
-            return failed
-        judged = self._judged(made, prepared, attempt)
-        details = [_detail(one) for one in judged if not one.accepted and one.name not in refused]
-        return failed + [GateFailure(gate="score", detail=detail) for detail in details]
+        if is_second_try(attempt):
+            return failed or [unseen()]
+        named = _named(failed, made.fields)
+        judged = [one for one in self._judged(made, prepared, attempt) if one.name not in named]
+        details = (_detail(one, _dropped(one.name, attempt)) for one in judged)
+        return failed + [GateFailure(gate="score", detail=detail) for detail in details if detail]
 
     def repair(
         self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall
@@ -100,6 +80,8 @@ class ScoredFieldsTask:
     def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
         """The score that is least above its threshold, and what is promised of each field."""
         made = self._made(prepared, attempt)
+        if made is not None and is_second_try(attempt):
+            return Judgement()
         if made is not None:
             judged = self._judged(made, prepared, attempt)
             least = min(judged, key=lambda one: one.lead)
@@ -107,7 +89,7 @@ class ScoredFieldsTask:
             return Judgement(least.score, least.threshold, promises=promises)
         known = self.made.get(key_of(prepared)) if attempt["tier"] == "slm" else None
         if known is not None and self.rules.escalation == "guarantee":
-            return Judgement(notes=[self._why_not(known)])
+            return Judgement(notes=[note] if (note := self._why_not(known)) else [])
         own = isinstance(self.inner, OwnJudgement)
         return self.inner.judge(prepared, attempt) if own else Judgement()  # type: ignore[attr-defined]
 
@@ -129,8 +111,7 @@ class ScoredFieldsTask:
     def _judged(
         self, made: FieldCalibration, prepared: Prepared, attempt: Attempt
     ) -> list[_Judged]:
-        target = prepared.get("asked_quality") or self.rules.target
-        judged = []
+        target, judged = self._target(prepared), []
         for name, field in made.fields.items():
             given = attempt["output"], prepared["source"], attempt["signals"]
             score, promise = field.score(field_features(name, *given)), field.promise(target)
@@ -145,21 +126,41 @@ def key_of(prepared: Prepared) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def refused_fields(failed: Sequence[GateFailure], fields: Mapping[str, Any]) -> set[str] | None:
-    """Those of `fields` that the failures name; None where one names no field at all."""
-    refused: set[str] = set()
-    for failure in failed:
-        named = fields.keys() & set(re.findall(r"\w+", failure["detail"]))
-        if not named:
-            return None
-        refused |= named
-    return refused
+def kept_fields(
+    fields: Collection[str],
+    attempt: Attempt,
+    failed: Sequence[GateFailure],
+    schema: Mapping[str, Any],
+) -> set[str]:
+    """Those of `fields` whose value leaves without the LLM wherever their score does. Calibration
+    certifies exactly these.
+
+    What a hard gate names is asked again; where one names no field of the schema, all of it is (see
+    extract_parts.doubtful_fields). An optional field that its own gates took out counts as refused.
+    """
+    if attempt["error"] or not isinstance(attempt["output"], Mapping):
+        return set()
+    known = {*schema.get("properties", {}), *fields}
+    if not all(_named([failure], known) for failure in failed):
+        return set()
+    return {name for name in set(fields) - _named(failed, known) if not _dropped(name, attempt)}
 
 
-def _detail(one: _Judged) -> str:
+def _dropped(name: str, attempt: Attempt) -> bool:
+    return f"{DROPPED}{name}" in attempt["signals"]
+
+
+def _named(failed: Sequence[GateFailure], fields: Collection[str]) -> set[str]:
+    return {word for failure in failed for word in _WORD.findall(failure["detail"])} & set(fields)
+
+
+def _detail(one: _Judged, dropped: bool) -> str:
+    """Why the field is to be asked again; empty: it is not."""
+    if dropped:
+        return f"{one.name}: its value did not pass and was left out"
     if one.threshold is None:
         return f"{one.name}: no threshold can promise enough right values of the SLM"
-    return f"{one.name}: score {one.score:.2f} is below {one.threshold:.2f}"
+    return "" if one.accepted else f"{one.name}: score {one.score:.2f} is below {one.threshold:.2f}"
 
 
 def _without_score(failure: GateFailure) -> GateFailure:

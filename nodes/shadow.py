@@ -25,7 +25,7 @@ from tandem.nodes.run_task import attempted
 from tandem.nodes.state import State
 from tandem.nodes.task import Task
 from tandem.privacy.tracing import traced
-from tandem.quality.calibration.examples import same_key
+from tandem.quality.same_value import is_absent, same_value
 from tandem.records import Answer, Attempt, Profile, Sensitivity
 from tandem.routing.policy import LlmAccess
 from tandem.services import Services
@@ -143,11 +143,11 @@ def comparable(task: Task) -> bool:
 
 
 def agree(ours: Any, theirs: Any, task: Task) -> bool:
-    """Whether two outputs say the same: the label, or every field (absent is as null; case and
-    white space aside)."""
+    """Whether two outputs say the same: the label; or every field, by value as in an evaluation
+    (numbers, dates; texts without case, white space and punctuation), absent as null."""
     if isinstance([*layers(task)][-1], LabelTask):
         return bool(ours["label"] == theirs["label"])
-    return bool(_present(ours) == _present(theirs))
+    return _same(ours, theirs)
 
 
 def output_sum(run_id: str, output: Any) -> str:
@@ -157,10 +157,11 @@ def output_sum(run_id: str, output: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _present(value: Any) -> Any:
-    """`value` without what is null, texts without case and the width of their white space."""
-    if isinstance(value, str):
-        return same_key(value)
-    if isinstance(value, dict):
-        return {key: _present(item) for key, item in value.items() if item is not None}
-    return [_present(item) for item in value] if isinstance(value, list) else value
+def _same(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return all(_same(ours.get(key), theirs.get(key)) for key in ours.keys() | theirs.keys())
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(_same, ours, theirs))
+    if is_absent(ours) or is_absent(theirs):
+        return is_absent(ours) and is_absent(theirs)
+    return same_value(ours, theirs)

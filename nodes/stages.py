@@ -7,10 +7,15 @@ which score an attempt was judged and what that promises.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
+from tandem.models.tier import TierCall
 from tandem.nodes.task import Prepared, Task
 from tandem.records import Attempt, GateFailure, Verdict
+
+SECOND_TRY: Final = "second_try"
+"""Signal of an attempt that the SLM made after a rejected one of its own: which try it was."""
+UNSEEN: Final = "a second try: no calibration saw any, so nothing is promised of it"
 
 
 class First(NamedTuple):
@@ -52,6 +57,35 @@ class OwnJudgement(Protocol):
     def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
         """The score of `attempt`, and what its threshold promises. No hard gate is asked here."""
         ...
+
+
+@runtime_checkable
+class OneShot(Protocol):
+    """A task of several steps that can also be asked for in one plain prompt, as a baseline."""
+
+    def one_shot(self, prepared: Prepared, tier: TierCall) -> Attempt:
+        """All of the task in one call."""
+        ...
+
+
+@runtime_checkable
+class LeavesDrafts(Protocol):
+    """A task whose rejected output a person can put right: where the LLM's own is rejected, the run
+    ends as `needs_review` with the draft, not as `failed`."""
+
+    @property
+    def drafts_for_review(self) -> bool: ...
+
+
+def is_second_try(attempt: Attempt) -> bool:
+    """Whether the SLM made `attempt` after a rejected one of its own. Calibrations measure first
+    tries: a second one is another draw, taken where the first was bad."""
+    return SECOND_TRY in attempt["signals"]
+
+
+def unseen() -> GateFailure:
+    """The gate `score` of a second try under a calibration in force."""
+    return GateFailure(gate="score", detail=UNSEEN)
 
 
 def verdict_of(

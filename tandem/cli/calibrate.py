@@ -5,24 +5,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tandem.cli.calibrate_write import save
 from tandem.errors import InvalidRequest
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
-    from tandem.loop.calibrate import Options, Outcome
+    from tandem.loop.calibrate import Outcome
+    from tandem.loop.calibrate_signals import KnownRow
+    from tandem.loop.labelled import LabelledRows
+    from tandem.loop.options import Options
     from tandem.nodes.labels import LabelTask
     from tandem.nodes.task import Task
-    from tandem.quality.calibration.calibration import LabelCalibration
     from tandem.quality.calibration.field_calibration import FieldCalibration
     from tandem.quality.calibration.signal_calibration import SignalCalibration
-    from tandem.quality.calibration.store import Calibrations
-    from tandem.quality.calibration.threshold import Promise
     from tandem.services import Services
 
 EXIT_STOPPED = 130
@@ -31,7 +32,12 @@ EXIT_STOPPED = 130
 def command(
     ctx: typer.Context,
     task: Annotated[str, typer.Argument(help="sentiment, extraction...: a task of the SLM.")],
-    data: Annotated[Path, typer.Option(help="JSON lines: text, and label or expected.")],
+    data: Annotated[
+        Path | None, typer.Option(help="JSON lines: text, and label or expected.")
+    ] = None,
+    from_ledger: Annotated[
+        bool, typer.Option("--from-ledger", help="Rows out of `tandem feedback`: agreement only.")
+    ] = False,
     labels: Annotated[
         str, typer.Option(help="The label set, by commas; else the labels of the file.")
     ] = "",
@@ -61,14 +67,18 @@ def command(
     """Train a head, measure the tiers, and find from which score on answers may leave.
 
     Rows must be drawn uniformly from what will be asked: the promise speaks of such rows only.
+    What people said of answers (--from-ledger) is no such sample: it gives agreement, no promise.
     Answers are kept: the same command goes on where a stopped one was.
     """
-    from tandem.loop.calibrate import Options
+    from tandem.loop.calibrate import Calibrator
+    from tandem.loop.options import Options
     from tandem.loop.pictures import refuse_without_matplotlib
     from tandem.nodes.extract import Extract
     from tandem.nodes.labels import LabelTask
 
     settings: Settings = ctx.obj
+    if (data is None) is not from_ledger:
+        raise InvalidRequest("Rows come by --data or by --from-ledger.", "Give one of the two.")
     wanted = settings.calibration.target if target is None else target
     if not (0 < wanted < 1 and 0 < confidence < 1):
         raise InvalidRequest("--target and --confidence lie between 0 and 1.", "Such as 0.9.")
@@ -80,7 +90,8 @@ def command(
         examples=examples,
         most_examples=keep_examples,
         seed=seed,
-        data=about or data.name,
+        data=about or (data.name if data else "feedback"),
+        agreement=from_ledger,
     )
     if picture is not None:
         refuse_without_matplotlib()
@@ -89,15 +100,57 @@ def command(
     names = [label.strip() for label in labels.split(",")] if labels else []
     with _services(settings) as services:
         chosen = _task(task, services)
+        rows = Rows(settings, data, names)
         if isinstance(chosen, LabelTask):
-            outcome = _calibrated(services, chosen, data, names, options)
+            calibrator = Calibrator(services, chosen, options, _progress())
+            outcome = calibrator.run(rows.labelled(services, chosen))
             _tell(outcome, options, picture)
-            _save(settings, outcome.calibration, write=write)
+            save(settings, outcome.calibration, write=write)
         elif isinstance(chosen, Extract):
-            _save_fields(settings, _by_field(services, chosen, data, options), write=write)
+            known = rows.known(task)
+            save(settings, _by_field(services, chosen, known, options), write=write)
+        elif from_ledger:
+            raise InvalidRequest(
+                f"What people said of an answer of {task} says nothing of another one.",
+                "Calibrate it with rows of --data; see docs/calibration.md.",
+            )
         else:
-            made = _by_signals(services, chosen, data, options, picture)
-            _save(settings, made, write=write)
+            made = _by_signals(services, chosen, rows.known(task), options, picture)
+            save(settings, made, write=write)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where rows come from: a file, or what people said (`data` is None)."""
+
+    settings: Settings
+    data: Path | None
+    names: list[str]
+
+    def labelled(self, services: Services, task: LabelTask) -> LabelledRows:
+        """Rows of a label task."""
+        from tandem.loop.from_ledger import label_rows
+        from tandem.loop.labelled import read_labelled
+
+        if self.data is not None:
+            return read_labelled(self.data, self.names)
+        return label_rows(services, task, self.known(task.name), self.names)
+
+    def known(self, task: str) -> list[KnownRow]:
+        """Requests with what would be right."""
+        from tandem.ledger.store import Ledger
+        from tandem.loop.calibrate_signals import read_known
+        from tandem.loop.from_ledger import judged_rows
+
+        if self.data is not None:
+            return read_known(self.data, task)
+        ledger = Ledger.from_settings(self.settings)
+        try:
+            judged = judged_rows(ledger, task)
+        finally:
+            ledger.close()
+        typer.echo(f"{judged.words}.")
+        return judged.rows
 
 
 @contextmanager
@@ -135,22 +188,16 @@ def _task(name: str, services: Services) -> Task:
     return task.inner if isinstance(task, ScoredTask) else task
 
 
-def _calibrated(
-    services: Services, task: LabelTask, data: Path, names: list[str], options: Options
-) -> Outcome:
-    from tandem.loop.calibrate import Calibrator
-    from tandem.loop.labelled import read_labelled
-
-    return Calibrator(services, task, options, _progress()).run(read_labelled(data, names))
-
-
 def _by_signals(
-    services: Services, task: Task, data: Path, options: Options, picture: Path | None
+    services: Services,
+    task: Task,
+    rows: list[KnownRow],
+    options: Options,
+    picture: Path | None,
 ) -> SignalCalibration:
-    from tandem.loop.calibrate_signals import SignalCalibrator, read_known, told
+    from tandem.loop.calibrate_signals import SignalCalibrator, told
     from tandem.loop.pictures import in_text, to_png
 
-    rows = read_known(data, task.name)
     outcome = SignalCalibrator(services, task, options, _progress()).run(rows)
     curves = {"slm": outcome.curve}
     for line in (*in_text(curves), "", *told(outcome, options.target)):
@@ -161,11 +208,11 @@ def _by_signals(
     return outcome.calibration
 
 
-def _by_field(services: Services, task: Task, data: Path, options: Options) -> FieldCalibration:
+def _by_field(
+    services: Services, task: Task, rows: list[KnownRow], options: Options
+) -> FieldCalibration:
     from tandem.loop.calibrate_fields import FieldCalibrator, told
-    from tandem.loop.calibrate_signals import read_known
 
-    rows = read_known(data, task.name)
     outcome = FieldCalibrator(services, task, options, _progress()).run(rows)
     for line in told(outcome, options.target):
         typer.echo(line)
@@ -181,68 +228,6 @@ def _tell(outcome: Outcome, options: Options, picture: Path | None) -> None:
     if picture is not None:
         to_png(curves_of(outcome), picture, f"{outcome.calibration.task}, test rows")
         typer.echo(f"The curve stands in {picture}.")
-
-
-def _save(
-    settings: Settings, calibration: LabelCalibration | SignalCalibration, *, write: bool
-) -> None:
-    from tandem.graphs.tasks import calibrations
-    from tandem.loop.telling import promised, written
-
-    if not write:
-        typer.echo("Nothing was written (--dry-run); --write puts it in force.")
-        return
-    task, store = calibration.task, calibrations(settings)
-    asked = _asked(settings, task)
-    before = _found(store, calibration)
-    behind = _found(replace(store, folders=store.folders[1:]), calibration)
-    path = store.save(calibration)
-    typer.echo(f"Written: {path}. It is in force for processes that start now.")
-    earlier = promised(task, _promise(before, asked), asked) if before else ""
-    for line in written(
-        task, asked, _promise(calibration, asked), earlier, shipped=behind is not None
-    ):
-        typer.echo(line)
-
-
-def _asked(settings: Settings, task: str) -> float:
-    own = settings.tasks.get(task)
-    return (own.quality if own else None) or settings.calibration.target
-
-
-def _found(
-    store: Calibrations, like: LabelCalibration | SignalCalibration
-) -> LabelCalibration | SignalCalibration | None:
-    from tandem.quality.calibration.calibration import LabelCalibration
-
-    if isinstance(like, LabelCalibration):
-        return store.find(like.task, like.labels).calibration
-    return store.find_signals(like.task)
-
-
-def _promise(made: LabelCalibration | SignalCalibration, asked: float) -> Promise | None:
-    from tandem.quality.calibration.calibration import LabelCalibration
-
-    if isinstance(made, LabelCalibration):
-        return made.promise(asked, ("head", "slm"))
-    return made.promise(asked)
-
-
-def _save_fields(settings: Settings, calibration: FieldCalibration, *, write: bool) -> None:
-    from tandem.quality.calibration.field_calibration import save_fields
-
-    if not write:
-        typer.echo("Nothing was written (--dry-run); --write puts it in force.")
-        return
-    path = save_fields(settings.path(settings.calibration.dir), calibration)
-    typer.echo(f"Written: {path}. It is in force for processes that start now.")
-    asked = _asked(settings, calibration.task)
-    kept = [name for name, one in calibration.fields.items() if one.promise(asked)]
-    typer.echo(
-        f"Requests ask for {asked:.1%}; fields for which this file certifies it: "
-        f"{', '.join(kept) or 'none'}. Other measured fields go to the LLM. "
-        "To undo it, delete the file."
-    )
 
 
 def _progress() -> Any:

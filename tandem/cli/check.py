@@ -92,11 +92,16 @@ def _told(one: TaskCheck) -> Iterator[str]:
             + ("" if shift["p"] is None else f", distance {shift['distance']:.2f}")
             + ("" if shift["p"] is None else f" (p {shift['p']:.2g})")
         )
+    if one["outside"]:
+        yield (
+            f"  {one['outside']} more answers left without the LLM, by margin; the promise does "
+            "not speak of them"
+        )
     feedback, sure = one["feedback"], f"{one['confidence']:.4g} confidence"
     if feedback["complaints"] is not None:
         yield (
             f"  complaints: {feedback['wrong']} of {feedback['given']} judged answers "
-            f"({one['accepted']} accepted without the LLM), {feedback['complaints']:.1%} "
+            f"({one['accepted']} accepted under the promise), {feedback['complaints']:.1%} "
             f"[{feedback['low']:.1%}, {feedback['high']:.1%}], {sure}"
         )
     if one["shadow"]["asked"]:

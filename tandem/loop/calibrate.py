@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.errors import InvalidRequest
-from tandem.loop import certifying
+from tandem.loop import against_llm, certifying
 from tandem.loop.certifying import Measured, Outlook, Scored
-from tandem.loop.labelled import SHARES, LabelledRows, Split, split
+from tandem.loop.labelled import LabelledRows, Split, split
 from tandem.loop.measuring import Asker, Progress, TierAnswers
+from tandem.loop.options import Options, refuse_too_few
 from tandem.loop.sketch import score_sketch
 from tandem.models.embeddings import embed_all, fingerprint_of
 from tandem.models.identity import tier_identity
@@ -26,47 +27,15 @@ from tandem.nodes.labels import LabelTask
 from tandem.quality.calibration.calibration import Asking, LabelCalibration, TierFit
 from tandem.quality.calibration.examples import Examples
 from tandem.quality.calibration.head import FittedHead, Guess, fit_head
-from tandem.quality.calibration.threshold import Promise, least_rows
+from tandem.quality.calibration.threshold import Promise
 from tandem.records import TierName
 from tandem.services import Services
 
 Ints = NDArray[np.int64]
-TARGETS: Final = (0.8, 0.85, 0.9, 0.95)
 SHORTLIST: Final = 10
 """Labels in a prompt where there are many: the head's first ten hold 0.99 of the right ones."""
 MANY_LABELS: Final = 20
 EXAMPLES: Final = 4
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to calibrate.
-
-    Parameters
-    ----------
-    target, confidence: what the report speaks of first; other usual targets come beside it.
-    slm_rows: rows that the SLM is asked, in each of the three parts; 0: head only.
-    llm_rows: test rows that the LLM is asked, for the comparison; 0: none.
-    probe_rows: fit rows on which each tier is asked with and without examples.
-    examples: nearest rows in the prompt; None: measured, with and without.
-    most_examples: labelled rows that are kept for prompts.
-    data: what the rows are, for the card: origin, licence.
-    """
-
-    target: float = 0.9
-    confidence: float = 0.9
-    slm_rows: int = 300
-    llm_rows: int = 100
-    probe_rows: int = 60
-    examples: int | None = None
-    most_examples: int = 2000
-    seed: int = 0
-    data: str = ""
-
-    @property
-    def targets(self) -> tuple[float, ...]:
-        """All targets, rising."""
-        return tuple(sorted({*TARGETS, self.target}))
 
 
 @dataclass(frozen=True)
@@ -119,6 +88,7 @@ class Calibrator:
         measured, llm = self._ask_llm(measured, asker)
         scored = certifying.score_answers(measured)
         made = certifying.promises(measured, scored, self.options.targets, self.options.confidence)
+        made = [self.options.named(one) for one in made]
         figures = certifying.figures(measured, scored)
         calibration = self._calibration(
             rows, head, examples, measured, scored, (slm, llm), made, figures
@@ -159,14 +129,17 @@ class Calibrator:
         return logs, scores
 
     def _examples(self, rows: LabelledRows, parts: Split, vectors: NDArray[np.float32]) -> Examples:
-        """Fit rows for prompts. Sensitive ones stay out: a prompt may go to a public model."""
+        """Fit rows for prompts, as a file holds them: what is measured is what is kept. Such that
+        a public model may not see stay out, since a prompt may go to one."""
+        visible = {"none", *self.services.settings.privacy.public_may_see}
         open_rows = [
             int(row)
             for row in parts.fit[: self.options.most_examples]
-            if self.services.assess({"text": rows.texts[row]}).sensitivity in ("none", "internal")
+            if self.services.assess({"text": rows.texts[row]}).sensitivity in visible
         ]
         labels = rows.labels[open_rows].tolist()
-        return Examples([rows.texts[row] for row in open_rows], labels, vectors[open_rows])
+        made = Examples([rows.texts[row] for row in open_rows], labels, vectors[open_rows])
+        return Examples.unpacked(made.packed())
 
     def _asker(
         self,
@@ -236,7 +209,7 @@ class Calibrator:
         asker: Asker,
         measured: Measured,
     ) -> TierFit:
-        rows = answers.answered(measured.split.test)
+        rows = answers.among(measured.split.test)
         right = float((answers.labels[rows] == measured.labels[rows]).mean()) if len(rows) else None
         return TierFit(
             identity=tier_identity(self.services.settings, tier, self.task.name),
@@ -280,20 +253,6 @@ class Calibrator:
                 "seed": self.options.seed,
                 "test": figures,
                 "scores": score_sketch(measured, scored),
+                "llm_where_accepted": against_llm.where_accepted(measured, scored, made),
             },
-        )
-
-
-def refuse_too_few(rows: int, options: Options, repeats: str = "") -> None:
-    """Raises InvalidRequest where `rows` calibration rows cannot certify the target."""
-    try:
-        least = least_rows(options.target, options.confidence)
-    except ValueError as error:
-        raise InvalidRequest(f"{error}.", "Give shares such as 0.9.") from None
-    if rows < least:
-        raise InvalidRequest(
-            f"{repeats and repeats + '. '}{rows} of the rows are for calibration, and "
-            f"{options.target:.4g} at a confidence of {options.confidence:.4g} takes at least "
-            f"{least}, all right.",
-            f"Give at least {round(2 * least / SHARES[1])} different texts, or a lower target.",
         )

@@ -17,18 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.errors import InvalidRequest
-from tandem.loop.calibrate import Options
-from tandem.loop.calibrate_signals import REJECTED, KnownRow, Tried, tried
+from tandem.loop.calibrate_signals import KnownRow, Tried, tried
 from tandem.loop.labelled import LabelledRows, split
 from tandem.loop.measuring import Progress
+from tandem.loop.options import Options
 from tandem.models.identity import tier_identity
 from tandem.nodes.scored import source_sum
-from tandem.nodes.scored_fields import key_of, refused_fields
+from tandem.nodes.scored_fields import kept_fields, key_of
 from tandem.nodes.task import Task
 from tandem.quality.calibration import curves
 from tandem.quality.calibration.field_calibration import FieldCalibration, FieldScore
 from tandem.quality.calibration.small_score import fit_small_score
-from tandem.quality.calibration.threshold import Promise, Stage, certify, grid, least_rows
+from tandem.quality.calibration.threshold import (
+    REJECTED,
+    Promise,
+    Stage,
+    certify,
+    grid,
+    least_rows,
+    sentence,
+)
 from tandem.quality.field_features import Features, field_features
 from tandem.quality.same_value import judged
 from tandem.services import Services
@@ -42,13 +50,13 @@ FIT_SHARE: Final = 0.4
 class FieldRows(NamedTuple):
     """One field of many answers.
 
-    Shapes: (rows,). `rows`: positions among all rows; documents without a known value lack.
+    Shapes: (rows,). `rows`: positions among all rows.
     """
 
     rows: Ints
     features: list[Features]
     passed: Bools
-    """Not refused by a hard gate."""
+    """Whether its value leaves wherever its score does; see scored_fields.kept_fields."""
     right: Bools
 
 
@@ -78,9 +86,11 @@ class FieldCalibrator:
 
         Raises
         ------
-        InvalidRequest: rows of several schemas, or too few to promise anything.
+        InvalidRequest: rows of several schemas, rows that do not tell of the same fields, or too
+            few to promise anything.
         ModelError: the SLM gave no answer. What was answered is kept by the services.
         """
+        refuse_untold(rows)
         fit, certifying = dealt(rows, self.options.seed)
         self._refuse_too_few(len(certifying))
         answers = []
@@ -111,7 +121,7 @@ class FieldCalibrator:
         score, fit_scores, scores = scored(known, fitting)
         stage = Stage(scores, known.right[~fitting])
         made = tuple(
-            promised(fit_scores, stage, target, self.options.confidence)
+            self.options.named(promised(fit_scores, stage, target, self.options.confidence))
             for target in self.options.targets
         )
         figures: dict[str, float | None] = {
@@ -131,6 +141,22 @@ class FieldCalibrator:
             )
 
 
+def refuse_untold(rows: list[KnownRow]) -> None:
+    """Raises InvalidRequest where a row lacks a field that others tell of. To leave such rows out
+    would certify the field on the documents that have it, and let it leave from all."""
+    names: dict[str, None] = {}
+    for at, row in enumerate(rows, start=1):
+        if not isinstance(row.expected, Mapping):
+            raise InvalidRequest(f"`expected` of row {at} is no object.", "Give values by field.")
+        names |= dict.fromkeys(row.expected)
+    for at, row in enumerate(rows, start=1):
+        if lacking := names.keys() - row.expected.keys():
+            raise InvalidRequest(
+                f"Row {at} does not tell of {min(lacking)!r}, and other rows do.",
+                "Give null where a document has no value.",
+            )
+
+
 def dealt(rows: list[KnownRow], seed: int) -> tuple[Ints, Ints]:
     """Row numbers for fitting and for certifying, in random order; equal rows fall together."""
     texts = [json.dumps(row.request, sort_keys=True, ensure_ascii=False) for row in rows]
@@ -143,19 +169,18 @@ def dealt(rows: list[KnownRow], seed: int) -> tuple[Ints, Ints]:
 
 
 def by_field(rows: list[KnownRow], answers: list[Tried]) -> dict[str, FieldRows]:
-    """What is known of each field that any row has an expected value for."""
+    """What is known of each field that any row tells of; null: the document has none."""
     found: dict[str, list[tuple[int, Features, bool, bool]]] = {}
     for at, (row, answer) in enumerate(zip(rows, answers, strict=True)):
-        output = answer.attempt["output"]
-        verdicts = judged(output, row.expected)
-        refused = refused_fields(answer.failed, verdicts) if isinstance(output, Mapping) else None
+        attempt, prepared = answer.attempt, answer.prepared
+        output = attempt["output"]
+        verdicts = judged(output, row.expected, absent=True)
+        kept = kept_fields(verdicts, attempt, answer.failed, prepared["schema"])
         for name, right in verdicts.items():
             features: Features = {}
             if isinstance(output, Mapping):
-                source, signals = answer.prepared["source"], answer.attempt["signals"]
-                features = field_features(name, output, source, signals)
-            passed = refused is not None and name not in refused
-            found.setdefault(name, []).append((at, features, passed, right))
+                features = field_features(name, output, prepared["source"], attempt["signals"])
+            found.setdefault(name, []).append((at, features, name in kept, right))
     return {name: _rows(values) for name, values in found.items()}
 
 
@@ -227,4 +252,4 @@ def told(outcome: FieldOutcome, target: float) -> Iterator[str]:
         found = field.promise(target)
         words = f"{calibration.task}.{name}"
         nothing = Promise(("slm",), target, 0.9, None, 0, 0, 0)
-        yield f"Promise: {(found or nothing).words(words)}."
+        yield sentence(found or nothing, words)

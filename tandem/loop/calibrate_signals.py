@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.errors import EgressBlocked, InvalidRequest, from_info
-from tandem.loop.calibrate import Options, refuse_too_few
+from tandem.errors import InvalidRequest, from_info
 from tandem.loop.labelled import LabelledRows, Split, split
-from tandem.loop.measuring import Progress, profile_of
+from tandem.loop.measuring import OF_THE_ROW, Progress, profile_of
+from tandem.loop.options import Options, refuse_too_few
 from tandem.loop.sketch import signal_sketch
 from tandem.models.identity import tier_identity
 from tandem.models.tier import CallContext
@@ -28,14 +28,19 @@ from tandem.quality.calibration import curves
 from tandem.quality.calibration.examples import same_key
 from tandem.quality.calibration.signal_calibration import SignalCalibration
 from tandem.quality.calibration.small_score import fit_small_score
-from tandem.quality.calibration.threshold import Promise, Stage, accepted_at, certify, grid
+from tandem.quality.calibration.threshold import (
+    REJECTED,
+    Promise,
+    Stage,
+    accepted_at,
+    certify,
+    grid,
+    sentence,
+)
 from tandem.quality.faq_right import faq_right
 from tandem.records import Attempt, GateFailure, Request
 from tandem.services import Services
 from tandem.stats import Interval, wilson
-
-REJECTED: Final = -1.0
-"""Score of what a hard gate rejected: no threshold accepts it."""
 
 
 class KnownRow(NamedTuple):
@@ -125,7 +130,8 @@ class Tried(NamedTuple):
 
 
 def tried(services: Services, task: Task, request: Request) -> Tried:
-    """The SLM's attempt at `request`. One that must not leave is an attempt with an error.
+    """The SLM's attempt at `request`. Where the request itself keeps it from answering (it must not
+    leave, it is too long), that is an attempt with an error, as it is in a run.
 
     Raises
     ------
@@ -138,7 +144,7 @@ def tried(services: Services, task: Task, request: Request) -> Tried:
     call = services.tier("slm", task.name).bind(context)
     attempt = attempted(call, lambda: task.attempt(prepared, call))
     if (error := attempt["error"]) is not None:
-        if error["code"] != EgressBlocked.code:
+        if error["code"] not in OF_THE_ROW:
             raise from_info(error)
         return Tried(prepared, attempt, [])
     return Tried(prepared, attempt, task.check(prepared, attempt))
@@ -176,7 +182,10 @@ class SignalCalibrator:
         scores[fit] = fitted.scores
         scores[~passed] = REJECTED
         held_out = np.concatenate([parts.calibrate, parts.test])
-        made = [self._promise(scores, right, parts, one) for one in self.options.targets]
+        made = [
+            self.options.named(self._promise(scores, right, parts, one))
+            for one in self.options.targets
+        ]
         calibration = SignalCalibration(
             task=self.task.name,
             identity=tier_identity(self.services.settings, "slm", self.task.name),
@@ -271,4 +280,4 @@ def told(outcome: SignalOutcome, target: float) -> Iterator[str]:
             )
     found = calibration.promise(target)
     nothing = Promise(("slm",), target, 0.9, None, 0, 0, 0)
-    yield f"Promise: {(found or nothing).words(calibration.task)}."
+    yield sentence(found or nothing, calibration.task)

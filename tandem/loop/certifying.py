@@ -1,7 +1,8 @@
 """From measured answers to scores and promises, and what they would do: numbers only, no model.
 
 Everything is by row number over all labelled rows; rows that a tier was not asked have the label -1
-and the score NaN.
+and the score NaN. Rows that it was asked and did not answer have the label -1 and the score
+REJECTED: they count, as answers that never leave.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tandem.quality.calibration import curves
 from tandem.quality.calibration.monotone import Monotone
 from tandem.quality.calibration.score import FittedScore, clipped_log, fit_label_score
 from tandem.quality.calibration.threshold import (
+    REJECTED,
     Promise,
     Stage,
     accepted_at,
@@ -101,12 +103,12 @@ def score_answers(measured: Measured) -> Scored:
     slm = measured.slm
     fit_rows = slm.answered(measured.score_rows)
     fitted = fit_label_score(_views(measured, slm, fit_rows), measured.labels[fit_rows])
-    asked = slm.answered(np.arange(len(measured.labels)))
-    logs = fitted.score.log_probabilities(_views(measured, slm, asked))
+    answered = slm.answered(np.arange(len(measured.labels)))
+    logs = fitted.score.log_probabilities(_views(measured, slm, answered))
     labels["slm"] = np.full(len(measured.labels), -1, dtype=np.int64)
-    labels["slm"][asked] = logs.argmax(axis=1)
-    scores["slm"] = np.full(len(measured.labels), np.nan)
-    scores["slm"][asked] = fitted.score.scores(logs)
+    labels["slm"][answered] = logs.argmax(axis=1)
+    scores["slm"] = np.where(slm.asked, REJECTED, np.nan)
+    scores["slm"][answered] = fitted.score.scores(logs)
     scores["slm"][fit_rows] = fitted.scores
     return Scored(fitted, labels, scores)
 
@@ -126,8 +128,8 @@ def stages_of(measured: Measured, scored: Scored, names: Sequence[str], rows: In
 
 
 def asked_rows(measured: Measured, names: Sequence[str], rows: Ints) -> Ints:
-    """Those of `rows` that all stages `names` were asked."""
-    return measured.slm.answered(rows) if measured.slm and "slm" in names else rows
+    """Those of `rows` that all stages `names` were asked, answered or not."""
+    return measured.slm.among(rows) if measured.slm and "slm" in names else rows
 
 
 def promise(
@@ -234,7 +236,7 @@ def _quality(measured: Measured, rows: Ints, accepted: Bools, right: Bools) -> f
         return float(right.mean())
     if measured.llm is None:
         return None
-    rest = measured.llm.answered(rows[~accepted])
+    rest = measured.llm.among(rows[~accepted])
     if not len(rest):
         return None
     by_llm = float((measured.llm.labels[rest] == measured.labels[rest]).mean())
@@ -242,11 +244,12 @@ def _quality(measured: Measured, rows: Ints, accepted: Bools, right: Bools) -> f
 
 
 def benefit(measured: Measured, scored: Scored) -> Monotone | None:
-    """P(the LLM is right) by the best local score, from fit rows that the LLM was asked too."""
+    """P(the LLM is right) by the best local score, from fit rows that the LLM was asked too. Its
+    lead over the score is the gain of asking: P(LLM right, local answer wrong) less the reverse."""
     if measured.llm is None:
         return None
-    names = [name for name in ("head", "slm") if name in scored.labels]
-    rows = measured.llm.answered(asked_rows(measured, names, measured.score_rows))
+    names = list(scored.labels)
+    rows = measured.llm.among(fit_rows(measured, names))
     if len(rows) < LEAST_BENEFIT:
         return None
     best = best_score(stages_of(measured, scored, names, rows))

@@ -26,7 +26,8 @@ from tandem.ledger.shadow import ShadowReport, shadow_report
 from tandem.ledger.store import Ledger
 from tandem.loop.drift_records import Complaints, Status, TaskCheck
 from tandem.loop.in_force import LOCAL, InForce
-from tandem.nodes.calibrated import SCORE
+from tandem.nodes.label_acceptance import SCORE
+from tandem.nodes.stages import SECOND_TRY
 from tandem.quality.label_sets import LABEL_SET, label_set
 from tandem.stats import wilson
 
@@ -66,10 +67,16 @@ class _Gathered:
     since: datetime
     scores: dict[str, list[float]] = field(default_factory=lambda: {"head": [], "slm": []})
     accepted: int = 0
+    outside: int = 0
     words: list[bool] = field(default_factory=list)
     shadow: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, row: Evidence) -> None:
+        """What the promise does not speak of (answers of the SLM that left by margin, second
+        tries) is counted, and nothing else."""
+        if row["tier"] not in self.found.stages or SECOND_TRY in row["signals"]:
+            self.outside += row["served"]
+            return
         score = row["signals"].get(SCORE, row["score"])
         if score is not None and row["tier"] in self.scores and not row["gated"]:
             self.scores[row["tier"]].append(score)
@@ -81,7 +88,7 @@ class _Gathered:
     @property
     def used(self) -> bool:
         """Whether it had anything to say of a request."""
-        return bool(self.accepted or any(self.scores.values()))
+        return bool(self.accepted or self.outside or any(self.scores.values()))
 
     def shifts(self, least: int) -> list[_Shift]:
         """Both stages, each tested where it has rows enough."""
@@ -135,7 +142,9 @@ def _reference(found: InForce, stage: str) -> list[float]:
     if stage == "head":
         return list(kept)
     promise = found.promise
-    if promise is None or promise.threshold is None or found.escalation != "guarantee":
+    if promise is None or promise.threshold is None or stage not in promise.stages:
+        return []
+    if found.escalation != "guarantee":
         return []
     reached = promise.threshold if "head" in promise.stages else float("inf")
     return [slm for head, slm in kept if head < reached]
@@ -174,13 +183,14 @@ class _Judge:
             "made": found.made.isoformat(),
             "since": self.gathered.since.isoformat(),
             "target": found.target,
-            "promise": found.promise.words(found.task) if found.promise else None,
+            "promise": found.promise.words(found.task, found.who) if found.promise else None,
             "status": status,
             "reasons": [*found.notes, *reasons],
             "remedy": REMEDIES[status].format(task=found.task, missing=missing),
             "missing": missing,
             "confidence": self.confidence,
             "accepted": self.gathered.accepted,
+            "outside": self.gathered.outside,
             "scores": [{**each._asdict(), "shifted": self._shifted(each)} for each in self.shifts],  # type: ignore[typeddict-item]
             "feedback": self._feedback(),
             "shadow": self._shadow(),
@@ -194,6 +204,8 @@ class _Judge:
             return "broken", ["the promise is not in force any more: Tandem has fallen back"]
         if not found.followed:
             return "not followed", ["it promises of single fields; the ledger holds none of these"]
+        if found.promise is not None and found.promise.agreement:
+            return "no promise", ["it was calibrated by feedback: agreement, and no promise"]
         if found.promise is None:
             return "no promise", [f"nothing was certified for {_percent(found.target)}"]
         return self._of_promise()

@@ -52,7 +52,9 @@ class TaskCheck(TypedDict):
     confidence: float
     """Of all intervals here, corrected for the number of tasks."""
     accepted: int
-    """Answers accepted without the LLM since."""
+    """Answers since that left under the promise."""
+    outside: int
+    """Answers since that left without the LLM, and of which the promise does not speak."""
     scores: list[ScoreShift]
     feedback: Complaints
     shadow: ShadowReport

@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tandem.errors import TandemError
 from tandem.graphs.tasks import calibrations
 from tandem.models.identity import tier_identity
-from tandem.nodes.calibrated import CalibratedLabels
+from tandem.nodes.calibrated import CalibratedLabels, Plan
 from tandem.nodes.labels import LabelTask
 from tandem.nodes.scored import ScoredTask, source_sum
 from tandem.nodes.shadow import layers
@@ -21,14 +20,15 @@ from tandem.nodes.task import Task
 from tandem.quality.calibration.calibration import LabelCalibration
 from tandem.quality.calibration.signal_calibration import SignalCalibration
 from tandem.quality.calibration.store import SHIPPED
-from tandem.quality.calibration.threshold import Promise
+from tandem.quality.calibration.threshold import HEAD_ANSWERED, NO_LLM, Promise
 from tandem.services import Services
 from tandem.settings import Escalation
 from tandem.stats import wilson
 
 log = logging.getLogger(__name__)
 LOCAL: Final = ("head", "slm")
-
+LEAST_COMPARED: Final = 20
+"""Fewer of the LLM's answers say nothing of how often it is right."""
 
 LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
 
@@ -46,8 +46,10 @@ class InForce:
     scores: the score distributions of its card; see tandem/loop/sketch.py.
     followed: False where only its fingerprint can be looked at.
     shipped: whether it came with Tandem, asked for or not.
-    llm_right: the least share of right answers that the LLM may have (lower end of its 95 %
-        interval on the test rows); None: it was not measured, or is another LLM now.
+    who: which answers the promise speaks of, in words.
+    llm_right: the least share of right answers that the LLM may have where the promise accepts
+        without it (lower end of the 95 % interval on such test rows); None: it was not measured on
+        enough of them, or is another LLM or prompt now.
     """
 
     task: str
@@ -62,6 +64,12 @@ class InForce:
     llm_right: float | None = None
     followed: bool = True
     shipped: bool = False
+    who: str = NO_LLM
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Whose answers the promise speaks of."""
+        return self.promise.stages if self.promise else LOCAL
 
 
 def in_force(services: Services, tasks: Mapping[str, Task]) -> list[InForce]:
@@ -92,7 +100,7 @@ def _read(path: Path, services: Services, tasks: Mapping[str, Task]) -> InForce 
         return InForce(name, promised=True, notes=(f"{path.name} cannot be used: {error}",))
     task = tasks.get(made.task)
     if isinstance(made, LabelCalibration) and isinstance(task, LabelTask) and task.calibrated:
-        return _of_labels(made, task, task.calibrated, services)
+        return _of_labels(made, task, task.calibrated)
     for layer in layers(task) if task else ():
         if isinstance(made, SignalCalibration) and isinstance(layer, ScoredTask):
             return _of_signals(layer)
@@ -131,9 +139,7 @@ def _by_fields(
     )
 
 
-def _of_labels(
-    made: LabelCalibration, task: LabelTask, own: CalibratedLabels, services: Services
-) -> InForce:
+def _of_labels(made: LabelCalibration, task: LabelTask, own: CalibratedLabels) -> InForce:
     prepared = {"text": "", "labels": list(made.labels), "quality": None}
     plan = own.plan(prepared, task.prompt_sum)
     return InForce(
@@ -144,9 +150,10 @@ def _of_labels(
         promise=plan.promise if plan else None,
         promised=made.promise(own.rules.target, LOCAL) is not None,
         notes=plan.notes if plan else (),
+        who=HEAD_ANSWERED if plan and plan.notes else NO_LLM,
         escalation=own.rules.escalation,
         scores=made.card.get("scores") or {},
-        llm_right=_llm_right(made, services),
+        llm_right=_llm_right(made, plan) if plan else None,
     )
 
 
@@ -164,15 +171,15 @@ def _of_signals(task: ScoredTask) -> InForce:
     )
 
 
-def _llm_right(made: LabelCalibration, services: Services) -> float | None:
-    fit = made.llm
-    if fit is None or fit.right is None or not fit.rows:
+def _llm_right(made: LabelCalibration, plan: Plan) -> float | None:
+    """Of the test rows that the promise in force accepts: the shadow's are such rows too."""
+    promise = plan.promise
+    if made.llm is None or plan.llm_note or promise is None:
         return None
-    try:
-        same = fit.identity == tier_identity(services.settings, "llm", made.task)
-    except TandemError:
-        return None
-    return wilson(fit.right * fit.rows, fit.rows).low if same else None
+    for target, stages, right, rows in made.card.get("llm_where_accepted") or ():
+        if (target, tuple(stages)) == (promise.target, promise.stages) and rows >= LEAST_COMPARED:
+            return wilson(right, rows).low
+    return None
 
 
 def _moment(told: Any) -> datetime:

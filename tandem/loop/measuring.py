@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.errors import EgressBlocked, from_info
+from tandem.errors import EgressBlocked, PromptTooLong, from_info
 from tandem.models.tier import CallContext
 from tandem.nodes.calibrated import TURN_TOKENS
 from tandem.nodes.labels import LabelTask
@@ -28,20 +28,23 @@ Matrix = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 """What is done, how far, of how many."""
 _NO_ANSWER: Final = -1
+OF_THE_ROW: Final = frozenset({EgressBlocked.code, PromptTooLong.code})
+"""Errors that a row itself makes, now and later: it counts, as one that is not answered."""
 
 
 @dataclass
 class TierAnswers:
     """What a tier said of rows; rows that it was not asked, or could not answer, have label -1.
 
-    Shapes: probabilities (rows, labels), else (rows,). Seconds are of the call, cost in the
-    settings' currency.
+    Shapes: probabilities (rows, labels), else (rows,). `asked`: also those without an answer.
+    Seconds are of the call, cost in the settings' currency.
     """
 
     rows: int
     count: int
     probabilities: Matrix = field(init=False)
     labels: NDArray[np.int64] = field(init=False)
+    asked: NDArray[np.bool_] = field(init=False)
     seconds: NDArray[np.float64] = field(init=False)
     cost: NDArray[np.float64] = field(init=False)
     tokens: NDArray[np.float64] = field(init=False)
@@ -50,12 +53,18 @@ class TierAnswers:
     def __post_init__(self) -> None:
         self.probabilities = np.zeros((self.rows, self.count), dtype=np.float32)
         self.labels = np.full(self.rows, _NO_ANSWER, dtype=np.int64)
+        self.asked = np.zeros(self.rows, dtype=bool)
         self.seconds, self.cost = np.full(self.rows, np.nan), np.full(self.rows, np.nan)
         self.tokens, self.prompt_bytes = np.full(self.rows, np.nan), np.full(self.rows, np.nan)
 
     def answered(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of `rows` that have an answer."""
         kept: NDArray[np.int64] = rows[self.labels[rows] != _NO_ANSWER]
+        return kept
+
+    def among(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of `rows` that it was asked, answered or not."""
+        kept: NDArray[np.int64] = rows[self.asked[rows]]
         return kept
 
     @property
@@ -97,7 +106,7 @@ class Asker:
         ModelError: the tier gave no answer. What was answered is kept by the services.
         """
         for done, row in enumerate(rows.tolist(), start=1):
-            if into.labels[row] == _NO_ANSWER:
+            if not into.asked[row]:
                 self._ask_one(tier, asking, row, into)
             self.progress(f"{tier.upper()}, {asking.examples} examples", done, len(rows))
         return into
@@ -125,10 +134,11 @@ class Asker:
             )
         )
         attempt = attempted(call, lambda: self.task.attempt(prepared, call))
-        if (error := attempt["error"]) is not None:
-            if error["code"] == EgressBlocked.code:
-                return  # the row may not go there, now or later
+        if (error := attempt["error"]) is not None and error["code"] not in OF_THE_ROW:
             raise from_info(error)
+        into.asked[row] = True
+        if error is not None:
+            return
         into.seconds[row], into.cost[row] = attempt["seconds"], attempt["cost"]
         turns = self.task.rendered(prepared)
         into.tokens[row] = attempt["usage"]["input_tokens"] - TURN_TOKENS * len(turns)

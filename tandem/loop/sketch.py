@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.loop.certifying import Measured, Scored, asked_rows
+from tandem.quality.calibration.threshold import REJECTED
 
 MOST: Final = 400
 """Values kept of a distribution. Fewer than the rows makes a test milder, never sharper."""
@@ -26,7 +27,8 @@ def score_sketch(measured: Measured, scored: Scored) -> dict[str, Any]:
     head = np.sort(scored.scores["head"][held_out])
     told: dict[str, Any] = {"head": _thinned(head)}
     if "slm" in scored.scores:
-        rows = asked_rows(measured, ["slm"], held_out)[:MOST]
+        rows = asked_rows(measured, ["slm"], held_out)
+        rows = rows[scored.scores["slm"][rows] != REJECTED][:MOST]
         pairs = np.column_stack([scored.scores["head"][rows], scored.scores["slm"][rows]])
         told["slm"] = pairs.round(DIGITS).tolist()
     return told

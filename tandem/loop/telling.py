@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from tandem.loop import certifying
+from tandem.loop.against_llm import exchange
 from tandem.loop.calibrate import Outcome
 from tandem.loop.certifying import Outlook
 from tandem.loop.pictures import in_text
 from tandem.quality.calibration.calibration import TierFit
 from tandem.quality.calibration.curves import Curve, risk_coverage
-from tandem.quality.calibration.threshold import Promise, best_score
+from tandem.quality.calibration.threshold import Promise, best_score, sentence
 from tandem.records import TierName
 
 
@@ -52,6 +53,7 @@ def lines(outcome: Outcome, target: float) -> Iterator[str]:
     yield from _table(outcome.outlooks)
     yield ""
     yield from _verdict(outcome, target)
+    yield from _exchange(outcome)
 
 
 def written(
@@ -81,6 +83,16 @@ def written(
 def promised(task: str, made: Promise | None, asked: float) -> str:
     """`made` as a sentence; for None, that nothing is certified for `asked`."""
     return made.words(task) if made else f"it certified nothing for {asked:.1%}"
+
+
+def _exchange(outcome: Outcome) -> Iterator[str]:
+    told = exchange(outcome.measured, outcome.scored)
+    if told is not None:
+        yield (
+            f"Of {told.rows} test rows the LLM is right where the answer without it is wrong in "
+            f"{told.mends:.3f}, and wrong where that is right in {told.spoils:.3f}: asked of every "
+            f"row it would gain {told.mends - told.spoils:+.3f}."
+        )
 
 
 def _tier(name: TierName, fit: TierFit | None) -> Iterator[str]:
@@ -125,7 +137,7 @@ def _verdict(outcome: Outcome, target: float) -> Iterator[str]:
             'escalation = "guarantee" all of it goes to the LLM.'
         )
         return
-    yield f"Promise: {made.words(calibration.task)}; it accepts {made.share:.0%}."
+    yield f"{sentence(made, calibration.task)[:-1]}; it accepts {made.share:.0%}."
     found = next(one for one in outcome.outlooks if one.promise == made)
     if found.cost is not None and found.cost >= 1:
         yield "It does not pay: with the calls that are rejected it costs more than the LLM alone."

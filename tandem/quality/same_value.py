@@ -10,13 +10,25 @@ from tandem.quality.dates import is_only_date, parse_date
 from tandem.quality.values import compact, decimal_mark, parse_number
 
 
-def judged(output: Any, expected: Mapping[str, Any]) -> dict[str, bool]:
-    """For each field that has an expected value, whether `output` has it."""
+def judged(output: Any, expected: Mapping[str, Any], *, absent: bool = False) -> dict[str, bool]:
+    """For each field that has an expected value, whether `output` has it.
+
+    Parameters
+    ----------
+    absent: judge the fields without an expected value too: there, a value is wrong.
+    """
     return {
-        name: same_value(value_of(output, name), wanted)
+        name: is_absent(value_of(output, name))
+        if is_absent(wanted)
+        else same_value(value_of(output, name), wanted)
         for name, wanted in expected.items()
-        if wanted not in (None, "")
+        if absent or not is_absent(wanted)
     }
+
+
+def is_absent(value: Any) -> bool:
+    """Whether there is no value: null, or an empty text."""
+    return value is None or value == ""
 
 
 def same_value(got: Any, wanted: Any) -> bool:

@@ -7,18 +7,13 @@ speaks of one field. To pool fields would take the values of one document for in
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from tandem.errors import SettingsError
 from tandem.quality.calibration.calibration import FORMAT
 from tandem.quality.calibration.score import SignalScore
 from tandem.quality.calibration.threshold import Promise
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,43 +81,6 @@ class FieldCalibration:
             return cls(**{name: told[name] for name in names}, fields=fields)
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("it is damaged, or no calibration") from error
-
-
-def find_fields(folders: Sequence[Path], task: str) -> dict[str, FieldCalibration]:
-    """The calibrations of `task` in `folders`, by key; the first folder's go first. One that cannot
-    be read is only logged."""
-    found: dict[str, FieldCalibration] = {}
-    for folder in folders:
-        for path in sorted(folder.glob(f"{task}-fields-*.json")):
-            try:
-                made = FieldCalibration.from_json(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                log.warning("the calibration %s is not used: %s", path, error)
-            else:
-                found.setdefault(made.key, made)
-    return found
-
-
-def save_fields(folder: Path, made: FieldCalibration) -> Path:
-    """Write `made` into `folder`, in place of an earlier one of its schema.
-
-    Raises
-    ------
-    SettingsError: it cannot be written.
-    """
-    path = folder / f"{made.task}-fields-{made.key}.json"
-    new = path.with_suffix(".new")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        new.touch(mode=0o600)
-        new.write_text(made.to_json(), encoding="utf-8")
-        new.replace(path)
-    except OSError as error:
-        raise SettingsError(
-            f"The calibration {path} cannot be written: {error.strerror}.",
-            "Name another folder in [calibration] dir; the answers are kept.",
-        ) from error
-    return path
 
 
 def _field_score(told: Mapping[str, Any]) -> FieldScore:

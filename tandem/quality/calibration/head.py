@@ -98,7 +98,8 @@ class Head:
 
 
 class FittedHead(NamedTuple):
-    """A head, and what it says of its own rows when they are held out (by cross-validation)."""
+    """A head as its file will hold it, and what it says of its own rows when they are held out (by
+    cross-validation)."""
 
     head: Head
     log_probabilities: Matrix
@@ -141,7 +142,9 @@ def fit_head(
         idf=idf,
         right=monotone,
     )
-    return FittedHead(head, held_out, monotone(confidence), right)
+    # Files keep fewer bits of a weight; what is measured is what will answer.
+    kept = Head.unpacked(head.packed())
+    return FittedHead(kept, held_out, monotone(confidence), right)
 
 
 def _fit(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tandem.errors import SettingsError
 from tandem.quality.calibration.calibration import LabelCalibration, name_of
+from tandem.quality.calibration.field_calibration import FieldCalibration
 from tandem.quality.calibration.signal_calibration import SignalCalibration
 
 SHIPPED: Final = Path(__file__).parent.parent / "calibrations"
@@ -24,14 +25,19 @@ class Found(NamedTuple):
     note: str = ""
 
 
+Made = LabelCalibration | SignalCalibration | FieldCalibration
+
+
 class _Kept(NamedTuple):
     changed: int
-    found: Found
+    made: Any
+    note: str
 
 
 @dataclass
 class Calibrations:
-    """Calibrations by task and label set. Each file is read once, and again when it changes.
+    """All calibrations. Each file is read once, and again when it changes, so that what is written,
+    replaced or deleted is in force at once, in running processes too.
 
     Parameters
     ----------
@@ -44,30 +50,26 @@ class Calibrations:
 
     def find(self, task: str, labels: Sequence[str]) -> Found:
         """The calibration of `task` for these labels, in any order."""
-        name = f"{name_of(task, labels)}.json"
-        for folder in self.folders:
-            path = folder / name
-            try:
-                changed = path.stat().st_mtime_ns
-            except OSError:
-                continue
-            return self._read(path, changed)
-        return Found(None)
+        kept = self._first(f"{name_of(task, labels)}.json", LabelCalibration.from_json)
+        return Found(kept.made, kept.note) if kept else Found(None)
 
     def find_signals(self, task: str) -> SignalCalibration | None:
         """The calibration of a task without labels; one that cannot be read is only logged."""
-        for folder in self.folders:
-            path = folder / f"{task}.json"
-            try:
-                return SignalCalibration.from_json(path.read_text(encoding="utf-8"))
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError) as error:
-                log.warning("the calibration %s is not used: %s", path, error)
-                return None
-        return None
+        kept = self._first(f"{task}.json", SignalCalibration.from_json)
+        made: SignalCalibration | None = kept.made if kept else None
+        return made
 
-    def save(self, calibration: LabelCalibration | SignalCalibration) -> Path:
+    def find_fields(self, task: str) -> dict[str, FieldCalibration]:
+        """The calibrations of `task` by fields, by key; one that cannot be read is only logged."""
+        found: dict[str, FieldCalibration] = {}
+        for folder in self.folders:
+            for path in sorted(folder.glob(f"{task}-fields-*.json")):
+                kept = self._read(path, FieldCalibration.from_json)
+                if kept is not None and kept.made is not None:
+                    found.setdefault(kept.made.key, kept.made)
+        return found
+
+    def save(self, calibration: Made) -> Path:
         """Write `calibration` into the first folder, in place of an earlier one.
 
         Raises
@@ -75,10 +77,7 @@ class Calibrations:
         SettingsError: it cannot be written.
         """
         folder = self.folders[0]
-        name = calibration.task
-        if isinstance(calibration, LabelCalibration):
-            name = name_of(calibration.task, calibration.labels)
-        path = folder / f"{name}.json"
+        path = folder / f"{_file_name(calibration)}.json"
         new = path.with_suffix(".new")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -92,17 +91,33 @@ class Calibrations:
             ) from error
         return path
 
-    def _read(self, path: Path, changed: int) -> Found:
+    def _first(self, name: str, parse: Callable[[str], Any]) -> _Kept | None:
+        read = (self._read(folder / name, parse) for folder in self.folders)
+        return next((kept for kept in read if kept is not None), None)
+
+    def _read(self, path: Path, parse: Callable[[str], Any]) -> _Kept | None:
+        """The file, parsed; None: there is none."""
+        try:
+            changed = path.stat().st_mtime_ns
+        except OSError:
+            return None
         with self._lock:
             kept = self._kept.get(path)
             if kept is None or kept.changed != changed:
-                kept = self._kept[path] = _Kept(changed, _read(path))
-            return kept.found
+                kept = self._kept[path] = _Kept(changed, *_parsed(path, parse))
+            return kept
 
 
-def _read(path: Path) -> Found:
+def _parsed(path: Path, parse: Callable[[str], Any]) -> tuple[Any, str]:
+    """What the file holds, or None and why it is not used."""
     try:
-        return Found(LabelCalibration.from_json(path.read_text(encoding="utf-8")))
+        return parse(path.read_text(encoding="utf-8")), ""
     except (OSError, ValueError) as error:
         log.warning("the calibration %s is not used: %s", path, error)
-        return Found(None, f"the calibration {path.name} is not used: {error}")
+        return None, f"the calibration {path.name} is not used: {error}"
+
+
+def _file_name(made: Made) -> str:
+    if isinstance(made, LabelCalibration):
+        return name_of(made.task, made.labels)
+    return f"{made.task}-fields-{made.key}" if isinstance(made, FieldCalibration) else made.task

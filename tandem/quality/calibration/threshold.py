@@ -39,6 +39,9 @@ STEPS: Final = 200
 """Thresholds of a grid, at most. More would look at the same rows again and again."""
 NO_LLM: Final = "accepted without the LLM"
 HEAD_ANSWERED: Final = "that the head gives"
+REJECTED: Final = -1.0
+"""Score of an answer that cannot leave (refused by a hard gate, or none at all): it is accepted at
+no threshold, and counts among the rows all the same."""
 HEADROOM: Final = 2
 """The sequence starts at so many times the least sample that can pass."""
 
@@ -65,6 +68,8 @@ class Promise:
     """Of these, accepted at the threshold."""
     errors: int
     """Of the accepted ones, wrong."""
+    agreement: bool = False
+    """Whether the rows came of feedback: then this is agreement with it, and no promise."""
 
     @property
     def share(self) -> float:
@@ -76,10 +81,21 @@ class Promise:
         level, sure = _percent(self.target), _percent(self.confidence)
         if self.threshold is None:
             return f"no threshold can promise {level} right answers for {task} with these models"
+        if self.agreement:
+            return (
+                f"of the answers {who} for {task} at least {level} agree with feedback, with {sure} "
+                f"confidence (n={self.rows}); feedback is no uniform sample, so nothing is promised"
+            )
         return (
             f"of the answers {who} for {task} at least {level} are right, with "
             f"{sure} confidence (n={self.rows})"
         )
+
+
+def sentence(promise: Promise, task: str) -> str:
+    """The promise as a report tells it, by its right name."""
+    kind = "Agreement" if promise.agreement else "Promise"
+    return f"{kind}: {promise.words(task)}."
 
 
 def least_rows(target: float, confidence: float) -> int:

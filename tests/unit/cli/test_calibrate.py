@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from tandem.evals import services as eval_services
 from tandem.graphs import tasks
+from tandem.ledger.store import Ledger
+from tandem.ledger.tables import feedback
 from tandem.quality.calibration.calibration import LabelCalibration
 from tests.unit.cli.shell import ERROR, INVALID, Run, check
-from tests.unit.loop.calibrating import TEXTS, calibrating, write_rows
+from tests.unit.ledger.rows import answer, attempt, decision, profile
+from tests.unit.loop.calibrating import TEXTS, calibrating, label_of, write_rows
 from tests.unit.loop.test_calibrate_signals import ROWS, replies, request
+from tests.unit.quality.calibration.rows import LABELS
 from tests.unit.services import FakeServices
 
 SMALL = ("--slm-rows", "30", "--llm-rows", "0", "--examples", "0")
@@ -117,3 +122,49 @@ def test_extraction_is_calibrated_field_by_field(
     assert "Promise: of the answers accepted without the LLM for extraction.city" in told.out
     assert "Requests ask for 90.0%; fields for which this file certifies it: city." in told.out
     assert list((tmp_path / ".tandem/calibration").glob("extraction-fields-*.json"))
+
+
+def judge(folder: Path, texts: list[str]) -> None:
+    """A ledger with answers that people called right."""
+    ledger = Ledger(f"sqlite:///{folder}/.tandem/ledger.sqlite", texts="all")
+    for number, text in enumerate(texts):
+        name, tried = f"r{number}", attempt(output={"label": label_of(text), "probabilities": {}})
+        request: Any = {"text": text, "task": "sentiment", "labels": list(LABELS)}
+        ledger.start(name, request, profile(task="sentiment"), decision())
+        ledger.add_attempt(name, tried)
+        ledger.finish(name, answer(name, profile=profile(task="sentiment")))
+    said = [{"run_id": f"r{n}", "given": 0.0, "correct": True} for n in range(len(texts))]
+    with ledger.writing() as connection:
+        connection.execute(insert(feedback), said)
+    ledger.close()
+
+
+def test_feedback_gives_agreement_and_never_takes_a_promises_place(
+    run: Run, rows: Path, tmp_path: Path
+) -> None:
+    judge(tmp_path, TEXTS[:240])
+    words = ("calibrate", "sentiment", "--slm-rows", "0", "--llm-rows", "0", "--write")
+    told = run(*words, "--from-ledger")
+    assert told.code == 0
+    assert "240 judged answers of sentiment: 240 tell what is right" in told.out
+    assert "Agreement: of the answers accepted without the LLM for sentiment" in told.out
+    assert "at least 90 % agree with feedback" in told.out
+    assert "nothing is promised" in told.out
+    assert "Promise:" not in told.out
+    run(*words, "--data", rows)
+    check(run(*words, "--from-ledger"), INVALID, "one made of feedback promises nothing")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sentiment",), "by --data or by --from-ledger"),
+        (("sentiment", "--from-ledger", "--data", "rows.jsonl"), "by --data or by --from-ledger"),
+        (("sentiment", "--from-ledger"), "no feedback on sentiment"),
+        (("faq", "--from-ledger"), "says nothing of another one"),
+    ],
+)
+def test_where_rows_come_from_is_one_of_two(
+    run: Run, rows: Path, words: tuple[str, ...], said: str
+) -> None:
+    check(run("calibrate", *words), INVALID, said)

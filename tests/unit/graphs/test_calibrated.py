@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tandem.errors import SettingsError
+from tandem.errors import EgressBlocked, SettingsError
 from tandem.graphs.hybrid import build
 from tandem.graphs.tasks import Tasks
+from tandem.quality.calibration.monotone import Monotone
 from tandem.records import Answer
 from tests.unit.fakes import completion
 from tests.unit.nodes.calibrations import CLEAR, UNCLEAR, calibrate, promise, services
@@ -103,13 +104,64 @@ def test_the_asked_quality_chooses_the_promise(tmp_path: Path) -> None:
     assert tiers(ask(given, UNCLEAR, quality=0.99)) == ["head", "llm"]
 
 
-def test_a_sensitive_request_is_the_heads_or_a_persons(tmp_path: Path) -> None:
-    given = services(tmp_path, slm=[UP] * 4)
+def test_a_sensitive_request_that_no_promise_covers_is_the_heads_draft(tmp_path: Path) -> None:
+    """No model is asked in vain: what the SLM says could not leave either."""
+    given = services(tmp_path)
     calibrate(given, promise("head", threshold=0.999))
     answer = ask(given, CARD + UNCLEAR)
-    assert (answer["status"], answer["output"]) == ("needs_review", None)
-    assert tiers(answer)[:2] == ["head", "slm"]
-    assert given.fakes["llm"].prompts == []
+    assert (answer["status"], answer["output"], tiers(answer)) == ("needs_review", None, ["head"])
+    assert answer["draft"]["label"] in LABELS
+    assert given.fakes["slm"].prompts == given.fakes["llm"].prompts == []
+    assert any("may not go to the LLM" in reason for reason in answer["reasons"])
+
+
+def test_a_sensitive_request_is_the_slms_where_the_promise_covers_it(tmp_path: Path) -> None:
+    given = services(tmp_path, slm=[UP])
+    calibrate(given, promise("head", "slm", threshold=0.55))
+    answer = ask(given, CARD + UNCLEAR)
+    assert (answer["status"], tiers(answer)) == ("accepted", ["head", "slm"])
+    assert any(PROMISED in reason for reason in answer["reasons"])
+
+
+def test_a_sensitive_answer_that_scores_too_low_is_not_asked_for_again(tmp_path: Path) -> None:
+    given = services(tmp_path, slm=[UP])
+    calibrate(given, promise("head", "slm", threshold=0.999))
+    answer = ask(given, CARD + UNCLEAR)
+    assert (answer["status"], tiers(answer)) == ("needs_review", ["head", "slm"])
+    assert answer["draft"]["label"] == "up"
+
+
+def test_a_blocked_escalation_asks_no_slm_that_no_promise_covers(tmp_path: Path) -> None:
+    """The guard stops at the last moment what the policy would have sent."""
+    blocked = EgressBlocked("Nothing was sent.", "Use a private model.")
+    given = services(tmp_path, llm=[blocked])
+    calibrate(given, promise("head", threshold=0.999))
+    answer = ask(given, UNCLEAR)
+    assert (answer["status"], tiers(answer)) == ("needs_review", ["head", "llm"])
+
+
+def test_a_second_try_carries_no_promise(tmp_path: Path) -> None:
+    """The first was no label of the set; the second is one, and no calibration saw second tries."""
+    given = services(tmp_path, slm=[completion("sideways"), UP])
+    calibrate(given, promise("head", "slm", threshold=0.55))
+    answer = ask(given, CARD + UNCLEAR)
+    assert (answer["status"], tiers(answer)) == ("needs_review", ["head", "slm", "slm"])
+    last = answer["verdicts"][-1]
+    assert (last["score"], [gate["gate"] for gate in last["failed"]]) == (None, ["score"])
+    said = " ".join(answer["reasons"])
+    assert "a second try: no calibration saw any" in said
+    assert PROMISED not in said
+
+
+def test_another_prompt_of_the_llm_is_told_and_nothing_is_assumed_of_it(tmp_path: Path) -> None:
+    given = services(tmp_path, llm=["down"])
+    made = calibrate(given, promise("head"))
+    assert made.llm
+    calibrate(given, promise("head"), llm=replace(made.llm, prompt="other"))
+    answer = ask(given, UNCLEAR)
+    (prompt,) = given.fakes["llm"].prompts
+    assert len(prompt.messages) == 2
+    assert any("another prompt of the LLM" in reason for reason in answer["reasons"])
 
 
 @pytest.mark.parametrize("change", ["identity", "prompt"])
@@ -176,17 +228,70 @@ def test_escalation_by_settings(
     assert tiers(ask(given, text)) == expected
 
 
+COST: Any = {"sentiment": {"escalation": "cost", "error_price": 100.0}}
+
+
 @pytest.mark.parametrize(
-    ("error_price", "expected"), [(0.01, ["head"]), (100.0, ["head", "slm", "llm"])]
+    ("error_price", "benefit", "expected"),
+    [
+        (0.01, None, ["head"]),
+        (100.0, None, ["head", "slm", "llm"]),
+        (100.0, 0.3, ["head"]),
+        (100.0, 0.95, ["head", "slm", "llm"]),
+    ],
 )
-def test_cost_weighs_an_errors_price_against_the_llms(
-    tmp_path: Path, error_price: float, expected: list[str]
+def test_cost_weighs_what_the_llm_gains_against_its_price(
+    tmp_path: Path, error_price: float, benefit: float | None, expected: list[str]
 ) -> None:
-    """The fake LLM asks about 0.1 a call and is right in 0.9 of them."""
+    """The fake LLM asks about 0.1 a call. It is right in 0.9 of them, or as often as the benefit
+    says of such scores: where it is no better than what it would replace, it gains nothing."""
     own: Any = {"sentiment": {"escalation": "cost", "error_price": error_price}}
     given = services(tmp_path, slm=[completion("up", tokens=())], llm=["down"], tasks=own)
+    known = None if benefit is None else Monotone((0.0, 1.0), (benefit, benefit))
+    calibrate(given, promise("head", "slm", threshold=0.99), benefit=known)
+    answer = ask(given, UNCLEAR)
+    assert tiers(answer) == expected
+    assert not any(PROMISED in reason for reason in answer["reasons"])
+
+
+def test_cost_goes_by_the_promise_where_the_llms_gain_is_not_known(tmp_path: Path) -> None:
+    given = services(tmp_path, llm=["down"], tasks=COST)
+    calibrate(given, promise("head", threshold=0.99), llm=None)
+    answer = ask(given, UNCLEAR)
+    assert tiers(answer) == ["head", "llm"]
+    assert any("the promise decides instead of cost" in reason for reason in answer["reasons"])
+
+
+def test_cost_keeps_a_sensitive_answer_that_the_llm_would_better_for_a_person(
+    tmp_path: Path,
+) -> None:
+    given = services(tmp_path, slm=[completion("up", tokens=())], tasks=COST)
     calibrate(given, promise("head", "slm", threshold=0.99))
-    assert tiers(ask(given, UNCLEAR)) == expected
+    assert ask(given, CARD + UNCLEAR)["status"] == "needs_review"
+
+
+def test_cost_needs_the_price_of_an_error(tmp_path: Path) -> None:
+    own: Any = {"sentiment": {"escalation": "cost"}}
+    with pytest.raises(SettingsError, match="none has a price"):
+        len(Tasks(services(tmp_path, tasks=own)))
+
+
+def test_never_lets_an_slm_answer_that_has_no_score(tmp_path: Path) -> None:
+    """A calibration of the head alone says nothing of the SLM."""
+    own: Any = {"sentiment": {"escalation": "never"}}
+    given = services(tmp_path, slm=[UP], tasks=own)
+    calibrate(given, promise("head", threshold=0.99), slm=None, score=None)
+    answer = ask(given, UNCLEAR)
+    assert (answer["status"], tiers(answer)) == ("accepted", ["head", "slm"])
+
+
+def test_always_leaves_a_sensitive_answer_unverified(tmp_path: Path) -> None:
+    own: Any = {"sentiment": {"escalation": "always"}}
+    given = services(tmp_path, tasks=own)
+    calibrate(given, promise("head", threshold=0.2))
+    answer = ask(given, CARD + UNCLEAR)
+    assert (answer["status"], tiers(answer)) == ("unverified", ["head"])
+    assert not any(PROMISED in reason for reason in answer["reasons"])
 
 
 def test_escalation_needs_a_task_with_scores(tmp_path: Path) -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tandem.errors import InvalidRequest, ModelError, ModelUnavailable
+from tandem.errors import InvalidRequest, ModelError, ModelUnavailable, PromptTooLong
 from tandem.graphs.hybrid import build
 from tandem.graphs.tasks import Tasks, calibrations
-from tandem.loop.calibrate import Calibrator, Options, Outcome, refuse_too_few
+from tandem.loop.calibrate import Calibrator, Outcome
 from tandem.loop.labelled import read_labelled
+from tandem.loop.options import Options, refuse_too_few
 from tandem.loop.pictures import in_text, to_png
 from tandem.loop.telling import curves_of, lines
 from tandem.nodes.labels import LabelTask
 from tandem.quality.calibration.curves import Curve
-from tests.unit.loop.calibrating import TEXTS, calibrating, label_of, write_rows
+from tandem.quality.calibration.threshold import REJECTED
+from tests.unit.loop.calibrating import TEXTS, answers, calibrating, label_of, write_rows
 from tests.unit.quality.calibration.rows import LABELS
 from tests.unit.services import FakeServices
 
@@ -114,6 +118,44 @@ def test_rows_that_may_not_reach_a_public_model_are_no_examples(tmp_path: Path) 
     )
     assert made.calibration.examples is not None
     assert card not in made.calibration.examples.texts
+
+
+def test_rows_that_the_settings_hide_from_a_public_model_are_no_examples(tmp_path: Path) -> None:
+    """`internal` rows stay out where public_may_see names `none` alone."""
+    term = {"type": "PROJECT", "sensitivity": "internal", "words": ("climbs",)}
+    privacy: Any = {"public_may_see": ("none",), "terms": (term,)}
+    services = calibrating(tmp_path, privacy=privacy)
+    assert services.assess({"text": "gold climbs"}).sensitivity == "internal"
+    options = replace(OPTIONS, slm_rows=25, llm_rows=0, examples=2)
+    rows = read_labelled(write_rows(tmp_path / "rows.jsonl"), LABELS)
+    examples = calibrator(services, options).run(rows).calibration.examples
+    assert examples is not None
+    assert examples.texts
+    assert not any("climbs" in text for text in examples.texts)
+
+
+def test_rows_without_an_answer_count_as_not_accepted(tmp_path: Path) -> None:
+    """A row that is too long for the SLM goes on to the LLM in force: it stays in the counts."""
+    too_long = PromptTooLong("The prompt is too long.", "Shorten it.")
+    given = answers(1, 0.6)
+    slm = (too_long if at % 5 == 0 else next(given) for at in itertools.count())
+    services = FakeServices(tmp_path, slm=slm)  # type: ignore[arg-type]
+    services.__dict__["embeddings"] = calibrating(tmp_path).embeddings
+    options = replace(OPTIONS, slm_rows=60, llm_rows=0, examples=0)
+    outcome = calibrator(services, options).run(
+        read_labelled(write_rows(tmp_path / "rows.jsonl"), LABELS)
+    )
+    measured, scored = outcome.measured, outcome.scored
+    asked = measured.split.calibrate[:60]
+    lacking = asked[measured.slm.labels[asked] == -1] if measured.slm else asked
+    assert 5 < len(lacking) < 20
+    assert (scored.scores["slm"][lacking] == REJECTED).all()
+    both = [one for one in outcome.calibration.promises if one.stages == ("head", "slm")]
+    assert {one.rows for one in both} == {len(asked)}
+    assert outcome.calibration.slm
+    assert outcome.calibration.slm.rows == min(60, len(measured.split.test))
+    pairs = outcome.calibration.card["scores"]["slm"]
+    assert min(score for _, score in pairs) >= 0
 
 
 def test_too_few_rows_are_told_with_how_many_it_takes() -> None:

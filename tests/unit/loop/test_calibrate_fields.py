@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,25 @@ import pytest
 
 from tandem.errors import InvalidRequest, SettingsError
 from tandem.graphs.hybrid import build
-from tandem.graphs.tasks import Tasks
-from tandem.loop.calibrate import Options
-from tandem.loop.calibrate_fields import FieldCalibrator, FieldOutcome, told
-from tandem.loop.calibrate_signals import KnownRow
+from tandem.graphs.tasks import Tasks, calibrations
+from tandem.loop.calibrate_fields import (
+    FieldCalibrator,
+    FieldOutcome,
+    by_field,
+    refuse_untold,
+    told,
+)
+from tandem.loop.calibrate_signals import KnownRow, Tried
+from tandem.loop.options import Options
 from tandem.models.tier import Completion
 from tandem.nodes.extract import Extract
-from tandem.nodes.scored_fields import ScoredFieldsTask
-from tandem.quality.calibration.field_calibration import (
-    FieldCalibration,
-    find_fields,
-    save_fields,
-)
+from tandem.nodes.label_acceptance import Rules
+from tandem.nodes.scored import source_sum
+from tandem.nodes.scored_fields import ScoredFieldsTask, key_of
+from tandem.nodes.stages import UNSEEN
+from tandem.quality.calibration.field_calibration import FieldCalibration
+from tandem.quality.calibration.store import Calibrations
+from tandem.records import GateFailure
 from tests.unit.fakes import completion
 from tests.unit.services import FakeServices
 
@@ -66,8 +74,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> FieldOutcome:
 
 
 def put(services: FakeServices, made: FieldCalibration) -> None:
-    settings = services.settings
-    save_fields(settings.path(settings.calibration.dir), made)
+    calibrations(services.settings).save(made)
 
 
 def ask(services: FakeServices, **fields: Any) -> Any:
@@ -142,18 +149,144 @@ def test_a_hard_gate_s_field_is_not_told_twice(outcome: FieldOutcome, tmp_path: 
     assert [gate["gate"] for gate in failed] == ["grounded"]
 
 
+WITH_DAY: Any = {
+    **SCHEMA,
+    "properties": {**SCHEMA["properties"], "day": {"type": "string"}},
+    "required": ["start", "city", "day"],
+}
+
+
+def with_day(outcome: FieldOutcome, services: FakeServices) -> None:
+    """The calibration as one of a schema with a field that was not measured."""
+    prepared = Extract(services.document_text).prepare(
+        request(7, output_schema=WITH_DAY),  # type: ignore[arg-type]
+        {},  # type: ignore[typeddict-item]
+    )
+    put(services, replace(outcome.calibration, key=key_of(prepared)))
+
+
+def test_a_gate_on_an_unmeasured_field_lets_no_low_score_leave(
+    outcome: FieldOutcome, tmp_path: Path
+) -> None:
+    first = completion(json.dumps({"start": "Rome", "city": "Bonn", "day": "Friday"}), logprob=-1.3)
+    llm = [completion(json.dumps({"city": "Oslo", "day": "Ticket"}))]
+    services = FakeServices(tmp_path, slm=[first], llm=llm)
+    with_day(outcome, services)
+    answer = ask(services, output_schema=WITH_DAY)
+    failed = answer["verdicts"][0]["failed"]
+    assert [gate["gate"] for gate in failed] == ["grounded", "score"]
+    assert failed[1]["detail"].startswith("city: score")
+    assert answer["output"] == {"start": "Rome", "city": "Oslo", "day": "Ticket"}
+
+
+def failure(detail: str) -> GateFailure:
+    return GateFailure(gate="grounded", detail=detail)
+
+
+@pytest.mark.parametrize(
+    ("failed", "signals", "kept"),
+    [
+        ([], {}, {"start", "city"}),
+        ([failure("city: not in the text")], {}, {"start"}),
+        ([failure("day: not in the text")], {}, {"start", "city"}),
+        ([failure("no object")], {}, set()),
+        ([], {"dropped:city": 1.0}, {"start"}),
+    ],
+)
+def test_what_is_certified_is_what_leaves(
+    outcome: FieldOutcome, failed: list[GateFailure], signals: dict[str, float], kept: set[str]
+) -> None:
+    """Calibration counts a value as one that may leave exactly where the check lets it."""
+    tried: Any = {
+        "error": None,
+        "tier": "slm",
+        "output": {"start": "Rome", "city": "Oslo"},
+        "signals": {"min_logprob": -0.01, **signals},
+    }
+    prepared: Any = {"schema": WITH_DAY, "source": "from Rome to Oslo", "examples": []}
+    expected = {"start": "Rome", "city": "Oslo"}
+    rows = by_field([KnownRow(request(1), expected)], [Tried(prepared, tried, failed)])  # type: ignore[arg-type]
+    assert {name for name, row in rows.items() if row.passed[0]} == kept
+    plain: Any = SimpleNamespace(name="extraction", check=lambda *_: failed)
+    made = replace(outcome.calibration, key=key_of(prepared), prompt=source_sum(plain))
+    task = ScoredFieldsTask(plain, Rules(), plain, {made.key: made}, made.identity)
+    refused = {word for one in task.check(prepared, tried) for word in one["detail"].split(":")[:1]}
+    leaves = set() if "no object" in refused else expected.keys() - refused
+    assert leaves == kept
+
+
+def test_a_value_where_the_document_has_none_counts_as_wrong() -> None:
+    rows = [KnownRow(request(at), {"start": "Rome", "city": None}) for at in range(2)]  # type: ignore[arg-type]
+    outputs: list[Any] = [{"start": "Rome", "city": "Oslo"}, {"start": "Rome", "city": None}]
+    tried: Any = [
+        Tried(
+            {"schema": SCHEMA, "source": "Rome"},
+            {"error": None, "output": output, "signals": {}},  # type: ignore[typeddict-item]
+            [],
+        )
+        for output in outputs
+    ]
+    assert by_field(rows, tried)["city"].right.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"), [({"start": "Rome"}, "not tell of 'city'"), ("Rome", "no object")]
+)
+def test_rows_that_do_not_tell_of_all_fields_are_refused(expected: Any, said: str) -> None:
+    whole = KnownRow(request(1), {"start": "Rome", "city": None})  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match=said):
+        refuse_untold([whole, KnownRow(request(2), expected)])  # type: ignore[arg-type]
+
+
+def test_a_second_try_leaves_under_no_promise(outcome: FieldOutcome, tmp_path: Path) -> None:
+    """A secret document stays with the SLM; its second try meets the gates, and is a draft."""
+    services = FakeServices(tmp_path, slm=[reply("Paris", -0.02), reply("Oslo", -0.02)])
+    put(services, outcome.calibration)
+    answer = ask(services, sensitivity="secret")
+    assert answer["status"] == "needs_review"
+    assert answer["draft"] == {"start": "Rome", "city": "Oslo"}
+    assert [gate["detail"] for gate in answer["verdicts"][-1]["failed"]] == [UNSEEN]
+    assert not any("are right" in reason for reason in answer["reasons"])
+
+
+def test_what_only_scores_too_low_is_not_tried_again(outcome: FieldOutcome, tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, slm=[reply("Bonn", -1.3)])
+    put(services, outcome.calibration)
+    answer = ask(services, sensitivity="secret")
+    assert (answer["status"], len(answer["attempts"])) == ("needs_review", 1)
+
+
+def test_a_calibration_is_in_force_in_a_running_process(
+    outcome: FieldOutcome, tmp_path: Path
+) -> None:
+    services = FakeServices(tmp_path, slm=[reply("Bonn", -1.3)] * 3, llm=[reply("Oslo", 0)])
+    graph = build(services).compile()
+
+    def tier() -> str:
+        answer = graph.invoke({"request": request(7)})["answer"]
+        return str(answer["tier"])
+
+    assert tier() == "slm"
+    put(services, outcome.calibration)
+    assert tier() == "llm"
+    folder = services.settings.path(services.settings.calibration.dir)
+    next(folder.glob("*.json")).unlink()
+    assert tier() == "slm"
+
+
 def test_the_file_is_read_as_it_was_written(outcome: FieldOutcome, tmp_path: Path) -> None:
-    path = save_fields(tmp_path, outcome.calibration)
-    assert find_fields([tmp_path], "extraction") == {outcome.calibration.key: outcome.calibration}
+    store, made = Calibrations([tmp_path]), outcome.calibration
+    path = store.save(made)
+    assert store.find_fields("extraction") == {made.key: made}
     assert path.stat().st_mode & 0o077 == 0
     path.write_text('{"format": 1}')
-    assert find_fields([tmp_path], "extraction") == {}
+    assert store.find_fields("extraction") == {}
 
 
 def test_a_folder_that_cannot_be_written_is_told(outcome: FieldOutcome, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="cannot be written"):
-        save_fields(tmp_path / "file", outcome.calibration)
+        Calibrations([tmp_path / "file"]).save(outcome.calibration)
 
 
 def test_with_a_damaged_file_the_task_is_as_before(outcome: FieldOutcome, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import pytest
 from tandem.errors import InvalidRequest
 from tandem.graphs.hybrid import build
 from tandem.graphs.tasks import Tasks, calibrations
-from tandem.loop.calibrate import Options
 from tandem.loop.calibrate_signals import (
     KnownRow,
     SignalCalibrator,
@@ -24,6 +23,7 @@ from tandem.loop.calibrate_signals import (
     read_known,
     told,
 )
+from tandem.loop.options import Options
 from tandem.models.tier import Completion
 from tandem.nodes.scored import ScoredTask
 from tandem.nodes.stages import OwnJudgement

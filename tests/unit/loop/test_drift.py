@@ -20,13 +20,13 @@ from tandem.loop.drift import check_drift
 from tandem.loop.drift_records import TaskCheck
 from tandem.loop.in_force import LONG_AGO, InForce, in_force
 from tandem.models.identity import tier_identity
-from tandem.nodes.calibrated import SCORE
 from tandem.nodes.extract import Extract
+from tandem.nodes.label_acceptance import SCORE
 from tandem.nodes.scored import source_sum
 from tandem.quality.calibration.monotone import Monotone
 from tandem.quality.calibration.score import SignalScore
 from tandem.quality.calibration.signal_calibration import SignalCalibration
-from tandem.quality.calibration.threshold import Promise
+from tandem.quality.calibration.threshold import HEAD_ANSWERED, Promise
 from tandem.quality.label_sets import LABEL_SET, label_set
 from tests.unit.nodes.calibrations import calibrate, promise, services
 from tests.unit.quality.calibration.rows import LABELS
@@ -185,6 +185,30 @@ def test_the_slm_is_compared_on_rows_that_reach_it(ledger: Ledger) -> None:
     assert check(ledger, alone)["scores"][1]["reference"] == 500
 
 
+def test_what_the_promise_does_not_speak_of_is_counted_apart(ledger: Ledger) -> None:
+    """The head's promise says nothing of answers that the SLM gave by margin: neither their number
+    nor what people and the LLM say of them speaks for it."""
+    fill(ledger, EVEN[::2])
+    by_margin = fill(ledger, EVEN, tier="slm")
+    judge(ledger, [False] * 200, by_margin)
+    compare(ledger, [False] * 200, by_margin)
+    told = check(ledger, replace(FOUND, who=HEAD_ANSWERED))
+    assert (told["status"], told["accepted"], told["outside"]) == ("holds", 100, 200)
+    assert (told["feedback"]["given"], told["shadow"]["asked"]) == (0, 0)
+    assert told["promise"] == PROMISE.words("sentiment", HEAD_ANSWERED)
+    assert told["scores"][1]["recent"] == 0
+
+
+def test_agreement_with_feedback_is_no_promise(ledger: Ledger) -> None:
+    fill(ledger, EVEN[::2])
+    told = check(ledger, replace(FOUND, promise=replace(PROMISE, agreement=True)))
+    assert (told["status"], told["reasons"]) == (
+        "no promise",
+        ["it was calibrated by feedback: agreement, and no promise"],
+    )
+    assert "agree with feedback" in str(told["promise"])
+
+
 def test_a_task_without_labels_goes_by_the_verdicts_score(ledger: Ledger) -> None:
     """What a hard gate rejected has no part in it: no score lets it pass."""
     pairs = [[0.0, score] for score in EVEN]
@@ -245,6 +269,26 @@ def test_another_slm_leaves_the_heads_promise(tmp_path: Path) -> None:
     assert "another SLM" in found.notes[0]
     alone = found_in(tmp_path, promise("head", "slm"), slm=slm)
     assert (alone.promise, alone.promised) == (None, True)
+
+
+@pytest.mark.parametrize(("rows", "known"), [(60, True), (19, False)], ids=["enough", "too few"])
+def test_the_shadow_is_held_against_the_llm_on_such_rows_as_it_sees(
+    tmp_path: Path, rows: int, known: bool
+) -> None:
+    """Not against all test rows, on which the LLM is right in 0.9 here: what is accepted is easier,
+    and an LLM that is right there in all of them has fewer errors to explain."""
+    told = [[0.9, ["head", "slm"], 0, 60], [0.9, ["head"], rows, rows]]
+    right = found_in(tmp_path, promise("head"), card={"llm_where_accepted": told}).llm_right
+    assert (right is not None) is known
+    assert not known or (right or 0) > 0.93
+
+
+def test_another_prompt_of_the_llm_leaves_its_errors_unknown(tmp_path: Path) -> None:
+    made = calibrate(services(tmp_path), promise("head"))
+    assert made.llm
+    told = {"llm_where_accepted": [[0.9, ["head"], 60, 60]]}
+    llm = replace(made.llm, prompt="other")
+    assert found_in(tmp_path, promise("head"), card=told, llm=llm).llm_right is None
 
 
 def scored_extraction(folder: Path, **changes: Any) -> InForce:

@@ -71,10 +71,13 @@ def calibrate(services: FakeServices, *promises: Promise, **changes: Any) -> Lab
     made, settings = _MADE[0], services.settings
     assert made.slm
     assert made.llm
-    prompt = Sentiment().prompt_sum(LABELS, made.slm.asking)
     fits = {
-        "slm": replace(made.slm, identity=tier_identity(settings, "slm"), prompt=prompt),
-        "llm": replace(made.llm, identity=tier_identity(settings, "llm")),
+        tier: replace(
+            fit,
+            identity=tier_identity(settings, tier),  # type: ignore[arg-type]
+            prompt=Sentiment().prompt_sum(LABELS, fit.asking),
+        )
+        for tier, fit in (("slm", made.slm), ("llm", made.llm))
     }
     made = replace(made, promises=promises, **{**fits, **changes})
     calibrations(settings).save(made)

@@ -200,3 +200,19 @@ def test_a_sum_tells_nothing_across_runs() -> None:
     assert output_sum("r1", up) == output_sum("r1", {"label": "up", "probabilities": {}})
     assert output_sum("r1", up) != output_sum("r2", up)
     assert output_sum("r1", up) != output_sum("r1", {"label": "down"})
+
+
+@pytest.mark.parametrize(
+    ("theirs", "same"),
+    [
+        ({"total": "80.90", "day": "25/12/2018", "shop": "Rex  Sdn. Bhd"}, True),
+        ({"total": 80.9, "day": "2018-12-25", "shop": "REX SDN BHD", "note": ""}, True),
+        ({"total": 80.9, "day": "2018-12-25"}, False),
+        ({"total": 80.9, "day": "2018-12-26", "shop": "rex sdn bhd"}, False),
+    ],
+)
+def test_fields_are_compared_by_value_as_in_an_evaluation(
+    tmp_path: Path, theirs: dict[str, Any], same: bool
+) -> None:
+    ours = {"total": 80.9, "day": "2018-12-25", "shop": "Rex Sdn Bhd", "note": None}
+    assert agree(ours, theirs, Tasks(FakeServices(tmp_path))["extraction"]) is same

@@ -1,0 +1,65 @@
+"""How to calibrate, and on how many rows at least."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tandem.errors import InvalidRequest
+from tandem.loop.labelled import SHARES
+from tandem.quality.calibration.threshold import Promise, least_rows
+
+TARGETS: Final = (0.8, 0.85, 0.9, 0.95)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to calibrate.
+
+    Parameters
+    ----------
+    target, confidence: what the report speaks of first; other usual targets come beside it.
+    slm_rows: rows that the SLM is asked, in each of the three parts; 0: head only.
+    llm_rows: test rows that the LLM is asked, for the comparison; 0: none.
+    probe_rows: fit rows on which each tier is asked with and without examples.
+    examples: nearest rows in the prompt; None: measured, with and without.
+    most_examples: labelled rows that are kept for prompts.
+    data: what the rows are, for the card: origin, licence.
+    agreement: whether the rows come of feedback, which is no uniform sample: what is certified on
+        them is agreement, and nothing is promised.
+    """
+
+    target: float = 0.9
+    confidence: float = 0.9
+    slm_rows: int = 300
+    llm_rows: int = 100
+    probe_rows: int = 60
+    examples: int | None = None
+    most_examples: int = 2000
+    seed: int = 0
+    data: str = ""
+    agreement: bool = False
+
+    @property
+    def targets(self) -> tuple[float, ...]:
+        """All targets, rising."""
+        return tuple(sorted({*TARGETS, self.target}))
+
+    def named(self, promise: Promise) -> Promise:
+        """`promise`, or agreement where the rows allow no more."""
+        return replace(promise, agreement=self.agreement)
+
+
+def refuse_too_few(rows: int, options: Options, repeats: str = "") -> None:
+    """Raises InvalidRequest where `rows` calibration rows cannot certify the target."""
+    try:
+        least = least_rows(options.target, options.confidence)
+    except ValueError as error:
+        raise InvalidRequest(f"{error}.", "Give shares such as 0.9.") from None
+    if rows < least:
+        raise InvalidRequest(
+            f"{repeats and repeats + '. '}{rows} of the rows are for calibration, and "
+            f"{options.target:.4g} at a confidence of {options.confidence:.4g} takes at least "
+            f"{least}, all right.",
+            f"Give at least {round(2 * least / SHARES[1])} different texts, or a lower target.",
+        )
