@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from langgraph.graph import END, START, StateGraph
 
-from tandem.graphs import agent, research
+from tandem.graphs import agent, longform, research
 from tandem.graphs.private_graph import Builder
 from tandem.graphs.subtasks import Subtasks
 from tandem.graphs.tasks import SLM_NODES, Tasks
@@ -34,7 +34,10 @@ SubGraph = Callable[[Services], StateGraph[Any, Any, Any, Any]]
 """Builds the graph of a task that takes more than one step: it begins with the state that
 classify left, and ends with `prepared` and the last of `attempts` to be judged, or an `error`."""
 
-SUBGRAPHS: Final[Mapping[str, SubGraph]] = {"research": research.build}
+SUBGRAPHS: Final[Mapping[str, SubGraph]] = {
+    "research": research.build,
+    "longform": longform.build,
+}
 """By the node that the task names (Task.node)."""
 
 

@@ -20,12 +20,14 @@ def bind(
     tier: TierName,
     purpose: Purpose = "answer",
     private_only: bool = False,
+    streams: bool = False,
 ) -> TierCall:
     """`tier` for the task of this run, bound to one attempt.
 
     Parameters
     ----------
     private_only: no model that is not private is asked, whatever the run's context allows.
+    streams: tokens go to whoever listens, though this is only a part of the answer.
     """
     profile = state["profile"]
     return services.tier(tier, profile["task"]).bind(
@@ -36,7 +38,7 @@ def bind(
             run_id=state["run_id"],
             purpose=purpose,
             private_only=private_only or keeps_private(state, context_of(runtime)),
-            on_token=_token_writer(runtime) if purpose == "answer" else None,
+            on_token=_token_writer(runtime) if purpose == "answer" or streams else None,
             vault=services.vaults.of(state["run_id"], state["deadline"]),
         )
     )

@@ -1,0 +1,1 @@
+"""Task `longform`: an outline, the sections in order, checks, then title and summary."""
