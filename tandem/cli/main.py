@@ -14,6 +14,7 @@ from tandem.cli import (
     ask,
     calibrate,
     check,
+    contracts,
     doctor,
     explain,
     feedback,
@@ -24,9 +25,10 @@ from tandem.cli import (
     report,
     routing,
     run,
+    runs,
+    tune,
 )
 from tandem.cli import eval as eval_command
-    runs,
 from tandem.cli.requests import masked, unexpected
 from tandem.errors import InvalidRequest, TandemError
 from tandem.settings import Settings, load
@@ -48,16 +50,18 @@ app.command("feedback")(feedback.command)
 app.command("report")(report.command)
 app.command("calibrate")(calibrate.command)
 app.command("check")(check.command)
+app.command("tune")(tune.command)
 app.command("eval")(eval_command.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.app, name="models", help="Fetch, verify and stop the embedded models.")
+app.add_typer(contracts.app, name="contracts", help="Review contracts; train their head.")
 app.add_typer(index.app, name="index", help="Build and search the knowledge index.")
 app.add_typer(routing.app, name="routing", help="Train the head that finds a request's task.")
+app.add_typer(runs.app, name="runs", help="Runs that wait for a person, or were interrupted.")
 app.add_typer(policy.app, name="policy", help="Look the policy over.")
 app.add_typer(mcp.app, name="mcp", help="Tools of MCP servers, and Tandem as an MCP server.")
 
 
-app.add_typer(runs.app, name="runs", help="Runs that wait for a person, or were interrupted.")
 @app.callback()
 def options(
     ctx: typer.Context,

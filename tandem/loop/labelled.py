@@ -99,17 +99,18 @@ def read_labelled(path: Path, names: Sequence[str] = ()) -> LabelledRows:
 def split(rows: LabelledRows, seed: int = 0) -> Split:
     """Deal rows out by a hash of their text and `seed`: the same rows always fall alike, and rows
     of the same text together, so that no test row was seen before."""
-    drawn = [_drawn(text, seed) for text in rows.texts]
-    order = sorted(range(len(drawn)), key=lambda row: drawn[row])
+    at = [drawn(text, seed) for text in rows.texts]
+    order = sorted(range(len(at)), key=lambda row: at[row])
     first, second = SHARES
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
     for row in order:
-        part = 0 if drawn[row] < first else 1 if drawn[row] < first + second else 2
+        part = 0 if at[row] < first else 1 if at[row] < first + second else 2
         parts[part].append(row)
     return Split(*(np.array(part, dtype=np.int64) for part in parts))
 
 
-def _drawn(text: str, seed: int) -> float:
+def drawn(text: str, seed: int) -> float:
+    """A number from 0 to 1, by a hash of the text: the same text always falls alike."""
     told = f"{seed}\0{same_key(text)}".encode("utf-8", "replace")
     return int.from_bytes(hashlib.sha256(told).digest()[:8], "big") / 2**64
 

@@ -32,6 +32,7 @@ class Recipe:
     batch: rows a step. epochs: how often each row is seen at most.
     minutes: how long it may take; the learning rate follows the clock then. 0: no limit.
     max_tokens: longer rows are left out, and counted.
+    last_layers: only the last so many layers learn: faster, and with less memory. 0: all.
     threads: cores used; 0: all.
     """
 
@@ -44,6 +45,7 @@ class Recipe:
     epochs: int = 1
     minutes: float = 20.0
     max_tokens: int = 1024
+    last_layers: int = 0
     threads: int = 0
     seed: int = 0
 

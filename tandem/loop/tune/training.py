@@ -118,6 +118,7 @@ class _Run:
             lora_dropout=0.0,
             bias="none",
             target_modules=list(TARGETS),
+            layers_to_transform=_layers(base.model.config.num_hidden_layers, recipe),
             task_type="CAUSAL_LM",
         )
         self.model: Any = get_peft_model(base.model, config).to(self._device)
@@ -259,6 +260,11 @@ class _Run:
                 self._optimizer.state[weight] = moments
         self._done, self._seconds = state["done"], state["seconds"]
         self._tokens, self._losses = state["tokens"], state["losses"]
+
+
+def _layers(count: int, recipe: Recipe) -> list[int] | None:
+    """Numbers of the layers that learn; None: all of them."""
+    return list(range(count))[-recipe.last_layers :] if recipe.last_layers else None
 
 
 def peak_bytes() -> int:

@@ -1,0 +1,159 @@
+"""`tandem tune`: fine-tune the small model for a label task, from labelled rows."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tandem.errors import InvalidRequest
+from tandem.settings import Settings
+
+if TYPE_CHECKING:
+    from tandem.loop.tune.learning import LearningSet, Privacy
+    from tandem.loop.tune.recipe import Recipe
+    from tandem.models.adapters import AdapterCard
+    from tandem.services import Services
+
+EXIT_STOPPED = 130
+SENSITIVE = ("leave_out", "mask", "keep")
+
+
+def command(
+    ctx: typer.Context,
+    task: Annotated[str, typer.Argument(help="sentiment or document_classification.")],
+    data: Annotated[Path, typer.Option(help="JSON lines: text, and label or expected.")],
+    test: Annotated[
+        Path | None, typer.Option(help="Rows to judge by; else a share of the data's.")
+    ] = None,
+    labels: Annotated[
+        str, typer.Option(help="The label set, by commas; else the labels of the file.")
+    ] = "",
+    name: Annotated[str, typer.Option(help="The adapter's name; else TASK-DATE-SUM.")] = "",
+    minutes: Annotated[float, typer.Option(min=0, help="At most so long; 0: no limit.")] = 20.0,
+    epochs: Annotated[int, typer.Option(min=1, help="How often each row is seen at most.")] = 1,
+    rank: Annotated[int, typer.Option(min=1, max=256, help="The adapter's rank.")] = 16,
+    rate: Annotated[float, typer.Option(min=0, help="The highest learning rate.")] = 4e-4,
+    batch: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 8,
+    last_layers: Annotated[int, typer.Option(min=0, help="Only the last so many; 0: all.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Cores to use; 0: all.")] = 0,
+    sensitive: Annotated[
+        str, typer.Option(help="Sensitive rows: leave_out, mask or keep.")
+    ] = "leave_out",
+    seed: Annotated[int, typer.Option(help="Deals the rows out, and their order.")] = 0,
+) -> None:
+    """Train an adapter and write its card; `tandem adapters promote` puts it in force.
+
+    A training that was stopped, or killed, goes on by the same command. Nothing that runs is
+    touched.
+    """
+    from tandem.loop.tune.base_model import require_extra
+    from tandem.loop.tune.learning import learning_set
+    from tandem.loop.tune.recipe import Recipe
+    from tandem.services import Services
+
+    settings: Settings = ctx.obj
+    if sensitive not in SENSITIVE:
+        raise InvalidRequest(f"--sensitive is one of {', '.join(SENSITIVE)}.", "Correct it.")
+    if rate <= 0:
+        raise InvalidRequest("--rate must be above 0.", "Such as 4e-4.")
+    require_extra()
+    recipe = Recipe(
+        rank=rank,
+        alpha=2 * rank,
+        rate=rate,
+        batch=batch,
+        epochs=epochs,
+        minutes=minutes,
+        last_layers=last_layers,
+        threads=threads,
+        seed=seed,
+    )
+    names = [label.strip() for label in labels.split(",")] if labels else []
+    services = Services(settings)
+    refuse_other_tasks(task, services)
+    given = learning_set(data, names, _privacy(services, sensitive), test, seed)
+    typer.echo(_told(given), err=True)
+    _train(services, task, recipe, name or _name(task, given), given)
+
+
+def refuse_other_tasks(task: str, services: Services) -> None:
+    """Raise InvalidRequest unless `task` is a label task."""
+    from tandem.graphs.tasks import Tasks
+    from tandem.nodes.labels import LabelTask
+
+    known = sorted(one.name for one in Tasks(services).values() if isinstance(one, LabelTask))
+    if task not in known:
+        raise InvalidRequest(
+            f"Adapters are tuned for tasks that end in a label: {', '.join(known)}.",
+            "For extraction see docs/tuning.md.",
+        )
+
+
+def _train(
+    services: Services, task: str, recipe: Recipe, name: str, given: LearningSet
+) -> AdapterCard:
+    from tandem.loop.tune.tuning import Tuner
+
+    tuner = Tuner(services, task, recipe, lambda line: typer.echo(line, err=True), _progress())
+    try:
+        card = tuner.run(name, given)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"Stopped. The same command with --name {name} goes on from the last checkpoint.",
+            err=True,
+        )
+        raise typer.Exit(EXIT_STOPPED) from None
+    typer.echo(
+        f"\n{card.name}: {card.training['steps']} steps, {card.training['seconds'] / 60:.1f} "
+        f"minutes, peak memory {card.training['peak_bytes'] / 1e9:.1f} GB, last loss "
+        f"{card.training['loss']}.\nIt is not in force: `tandem adapters promote {card.name} "
+        "--data FILE` compares it with what is, and puts it in force where it is better."
+    )
+    return card
+
+
+def _name(task: str, given: LearningSet) -> str:
+    today = datetime.now(UTC).strftime("%Y%m%d")
+    return f"{task.replace('_', '-')}-{today}-{given.card['train_sum'][:6]}"
+
+
+def _privacy(services: Services, choice: Any) -> Privacy:
+    from tandem.loop.tune.learning import Privacy
+    from tandem.privacy.masking import mask
+
+    made = Privacy(
+        level=lambda text: services.assess({"text": text}).sensitivity,
+        open_to=frozenset({"none", *services.settings.privacy.public_may_see}),
+        mask=lambda text: mask(text, services.detector),
+    )
+    return replace(made, choice=choice)
+
+
+def _told(given: LearningSet) -> str:
+    card = given.card
+    left = f"{card['duplicates']} repeats and {card['contradictory']} with contradicting labels"
+    return (
+        f"{card['rows']} rows: {card['train']} to learn from, {card['held_out']} to judge by; "
+        f"left out {left}; sensitive {card['sensitive']} ({card['sensitive_rows']})."
+    )
+
+
+def _progress() -> Any:
+    shown = sys.stderr.isatty()
+
+    def tell(progress: Any) -> None:
+        line = (
+            f"step {progress.step} of {progress.steps} ({progress.share:.0%}), "
+            f"loss {progress.loss:.3f}, {progress.seconds / 60:.1f} min"
+        )
+        if shown:
+            typer.echo(f"\r{line}  ", nl=False, err=True)
+        elif progress.step % 50 == 0:
+            typer.echo(line, err=True)
+
+    return tell

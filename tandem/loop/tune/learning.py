@@ -1,0 +1,187 @@
+"""What an adapter learns from: labelled rows, cleaned, dealt out, and told of in a card.
+
+Nothing that is left out is left out silently: the card counts it, with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tandem.errors import InvalidRequest
+from tandem.loop.labelled import LabelledRows, drawn, read_labelled
+from tandem.loop.tune.recipe import TuningRow
+from tandem.nodes.labels import speakable
+from tandem.nodes.tuned import label_turns
+from tandem.privacy.masking import HIDDEN
+from tandem.quality.calibration.examples import same_key
+from tandem.records import Sensitivity
+
+Sensitive = Literal["leave_out", "mask", "keep"]
+LEAST_ROWS: Final = 100
+LEAST_HELD_OUT: Final = 50
+MOST_HELD_OUT: Final = 500
+HELD_OUT_SHARE: Final = 0.2
+RARE: Final = 0.3
+"""A label is repeated until it has this share of what an even distribution would give it..."""
+MOST_REPEATS: Final = 4
+"""... but no row more often than this."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A text and its label."""
+
+    text: str
+    label: str
+
+
+@dataclass(frozen=True)
+class LearningSet:
+    """Rows to train on, and rows that no training sees."""
+
+    labels: tuple[str, ...]
+    train: tuple[Labelled, ...]
+    held_out: tuple[Labelled, ...]
+    card: dict[str, Any]
+    """Counts, and the sums by which the rows are known again."""
+
+    def rows(self, seed: int = 0) -> list[TuningRow]:
+        """What the trainer reads: rare labels repeated, so that they are learnt at all."""
+        spoken = {label: word for word, label in speakable(self.labels).items()}
+        rows = [
+            TuningRow(tuple(label_turns(one.text)), spoken[one.label])
+            for one in _evened(self.train, len(self.labels))
+        ]
+        random.Random(seed).shuffle(rows)  # noqa: S311 (an order, no secret)
+        return rows
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What becomes of sensitive rows.
+
+    Parameters
+    ----------
+    level: how sensitive a text is. open_to: levels that count as harmless.
+    mask: a text without what is sensitive in it.
+    """
+
+    level: Callable[[str], Sensitivity]
+    open_to: frozenset[Sensitivity]
+    mask: Callable[[str], str]
+    choice: Sensitive = "leave_out"
+
+
+def learning_set(
+    source: Path, names: Sequence[str], privacy: Privacy, test: Path | None = None, seed: int = 0
+) -> LearningSet:
+    """The rows of `source`, cleaned; held out are those of `test`, or a share drawn by a hash of
+    their text, so that the same rows always fall alike.
+
+    Raises
+    ------
+    InvalidRequest: a file cannot be read, a label is not of the set, too few rows are left, or a
+        row of `test` stands in `source` as well.
+    """
+    given = read_labelled(source, names)
+    clean, told = _clean(given, privacy)
+    if test is None:
+        train, held_out = _dealt(clean, seed)
+    else:
+        train = clean
+        held_out, told_test = _clean(read_labelled(test, given.names), privacy)
+        _refuse_leak(train, held_out)
+        told |= {f"test_{name}": count for name, count in told_test.items()}
+    _refuse_few(train, held_out, given)
+    told |= {
+        "train": len(train),
+        "held_out": len(held_out),
+        "train_sum": _sum(train),
+        "held_out_sum": _sum(held_out),
+        "by_label": dict(Counter(one.label for one in train)),
+        "sensitive_rows": privacy.choice,
+        "file": source.name,
+        "seed": seed,
+    }
+    return LearningSet(given.names, tuple(train), tuple(held_out), told)
+
+
+def _clean(given: LabelledRows, privacy: Privacy) -> tuple[list[Labelled], dict[str, Any]]:
+    by_text: dict[str, list[Labelled]] = defaultdict(list)
+    for text, at in zip(given.texts, given.labels.tolist(), strict=True):
+        by_text[same_key(text)].append(Labelled(text, given.names[at]))
+    agreed = [rows[0] for rows in by_text.values() if len({row.label for row in rows}) == 1]
+    contradictory = sum(len(rows) for rows in by_text.values() if len({r.label for r in rows}) > 1)
+    sensitive = {row.text for row in agreed if privacy.level(row.text) not in privacy.open_to}
+    treated = [_treated(row, privacy) if row.text in sensitive else row for row in agreed]
+    return [row for row in treated if row is not None], {
+        "rows": len(given.texts),
+        "duplicates": len(given.texts) - contradictory - len(agreed),
+        "contradictory": contradictory,
+        "sensitive": len(sensitive),
+    }
+
+
+def _treated(row: Labelled, privacy: Privacy) -> Labelled | None:
+    """A sensitive row as it is learnt from; None: not at all."""
+    if privacy.choice == "keep":
+        return row
+    if privacy.choice == "leave_out":
+        return None
+    masked = privacy.mask(row.text)
+    return None if masked == HIDDEN else replace(row, text=masked)
+
+
+def _dealt(rows: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[Labelled]]:
+    ordered = sorted(rows, key=lambda row: drawn(row.text, seed))
+    most = min(MOST_HELD_OUT, max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * len(rows))))
+    return ordered[most:], ordered[:most]
+
+
+def _refuse_few(
+    train: Sequence[Labelled], held_out: Sequence[Labelled], given: LabelledRows
+) -> None:
+    if len(train) >= LEAST_ROWS and len(held_out) >= LEAST_HELD_OUT:
+        return
+    raise InvalidRequest(
+        f"{len(train)} rows to learn from and {len(held_out)} to be judged by are too few "
+        f"({len(given.texts)} rows came{given.repeats() and '; '}{given.repeats()}).",
+        f"Give at least {LEAST_ROWS} and {LEAST_HELD_OUT} different ones; nothing was trained. "
+        "With fewer, put them into the request as examples.",
+    )
+
+
+def _refuse_leak(train: Sequence[Labelled], test: Sequence[Labelled]) -> None:
+    seen = {same_key(one.text) for one in train}
+    leaked = sum(same_key(one.text) in seen for one in test)
+    if leaked:
+        raise InvalidRequest(
+            f"{leaked} of the {len(test)} test rows stand among those to learn from as well: the "
+            "figures would flatter.",
+            "Take them out of one of the files; nothing was trained.",
+        )
+
+
+def _evened(rows: Sequence[Labelled], count: int) -> list[Labelled]:
+    by_label: dict[str, list[Labelled]] = defaultdict(list)
+    for row in rows:
+        by_label[row.label].append(row)
+    least = RARE * len(rows) / count
+    evened: list[Labelled] = []
+    for own in by_label.values():
+        times = min(MOST_REPEATS, max(1, round(least / len(own))))
+        evened += own * times
+    return evened
+
+
+def _sum(rows: Sequence[Labelled]) -> str:
+    digest = hashlib.sha256()
+    for key in sorted(f"{same_key(row.text)}\0{row.label}" for row in rows):
+        digest.update(key.encode("utf-8", "replace"))
+    return digest.hexdigest()[:16]
