@@ -23,6 +23,8 @@ from tandem.quality.calibration.threshold import Promise
 from tandem.quality.labels import label_signals
 from tandem.records import Attempt, TierName, Usage
 
+PromptSum = Callable[[Sequence[str], Asking, TierName], str]
+"""See LabelTask.prompt_sum."""
 Change = Literal["model", "prompt"]
 SLM_NOTES: Final[dict[Change, str]] = {
     "model": "the calibration was made with another SLM: its answers pass by margin only",
@@ -54,9 +56,7 @@ class CalibratedLabels:
     llm_price: Callable[[Usage], float]
     rules: Rules
 
-    def plan(
-        self, prepared: Prepared, prompt_sum: Callable[[Sequence[str], Asking], str]
-    ) -> Plan | None:
+    def plan(self, prepared: Prepared, prompt_sum: PromptSum) -> Plan | None:
         """What holds for this input; None where there is no calibration that could be used."""
         found = self.store.find(self.task, prepared["labels"])
         made = found.calibration
@@ -80,14 +80,14 @@ class CalibratedLabels:
         tier: TierName,
         fit: TierFit | None,
         made: LabelCalibration,
-        prompt_sum: Callable[[Sequence[str], Asking], str],
+        prompt_sum: PromptSum,
     ) -> Change | None:
         """What is not as it was when `tier` was measured; None: nothing, or it was not."""
         if fit is None:
             return None
         if fit.identity != self.identity(tier):
             return "model"
-        return "prompt" if fit.prompt != prompt_sum(made.labels, fit.asking) else None
+        return "prompt" if fit.prompt != prompt_sum(made.labels, fit.asking, tier) else None
 
 
 class Fused(NamedTuple):

@@ -182,15 +182,15 @@ class LabelTask:
         prompt = self._prompt(prepared, speakable(prepared["labels"]), 1 << 20)
         return [turn["content"] for turn in prompt.messages]
 
-    def prompt_sum(self, labels: Sequence[str], asking: Asking) -> str:
-        """A short hash of the prompt for these labels, asked so: with another, what was measured
-        says nothing."""
+    def prompt_sum(self, labels: Sequence[str], asking: Asking, tier: TierName = "slm") -> str:
+        """A short hash of the prompt for these labels, asked of `tier` so: with another, what was
+        measured says nothing."""
         example = [{"text": "...", "label": labels[0]}] if asking.examples else []
         prepared = {"text": "...", "labels": list(labels), "examples": example}
         prompt = self._prompt(prepared, speakable(labels), 1 << 20)
         told = [prompt.messages, prompt.choices, asking.examples, asking.shortlist]
         told.append(self.max_text_tokens)
-        if self.adapter and (tuned := self.adapter(self.name, asked_labels(labels))):
+        if tuned := self._tuned({"labels": labels}, tier):
             told.append(tuned.sha256)
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 

@@ -213,7 +213,7 @@ class Calibrator:
         right = float((answers.labels[rows] == measured.labels[rows]).mean()) if len(rows) else None
         return TierFit(
             identity=tier_identity(self.services.settings, tier, self.task.name),
-            prompt=self.task.prompt_sum(asker.names, asking),
+            prompt=self.task.prompt_sum(asker.names, asking, tier),
             asking=asking,
             right=right,
             rows=len(rows),

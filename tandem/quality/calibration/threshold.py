@@ -83,8 +83,8 @@ class Promise:
             return f"no threshold can promise {level} right answers for {task} with these models"
         if self.agreement:
             return (
-                f"of the answers {who} for {task} at least {level} agree with feedback, with {sure} "
-                f"confidence (n={self.rows}); feedback is no uniform sample, so nothing is promised"
+                f"of the answers {who} for {task} at least {level} agree with feedback, with "
+                f"{sure} confidence (n={self.rows}); that is no uniform sample: nothing is promised"
             )
         return (
             f"of the answers {who} for {task} at least {level} are right, with "
