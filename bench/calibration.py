@@ -137,6 +137,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--held-out", type=int, default=600)
     parser.add_argument("--score-rows", type=int, default=300)
     parser.add_argument("--llm-rows", type=int, default=300)
+    parser.add_argument("--example-rows", type=int, default=None, help="the SLM's with examples")
     parser.add_argument("--sure-rows", type=int, default=0, help="rows on which the SLM is asked")
     parser.add_argument("--examples", type=int, default=EXAMPLES)
     return parser.parse_args()

@@ -2,8 +2,8 @@
 
     python bench/calibration_few.py ROWS.jsonl... [--splits 100] [--keep DIR]
 
-Of N labelled rows, drawn anew for each split, a share fits and the rest certifies; all other rows
-of the file test. `60/20` deals as `tandem calibrate` does, which tests on the other 20 %;
+Of N labelled rows, drawn anew for each split, a share fits and the rest certifies; of the other
+rows at most 1,000 test. `60/20` deals as `tandem calibrate` does, which tests on the other 20 %;
 `50/50` lets half of N certify. With the SLM only rows count whose zero-shot answer is kept (run
 calibration.py --models first), so that a promise is held against the certifying and the test rows
 together. No model is asked.
@@ -35,6 +35,7 @@ from tandem.quality.calibration.head import fit_head
 SIZES = (100, 200, 300, 500, 1000)
 DEALS = {"60/20": (0.6, 0.2), "50/50": (0.5, 0.5)}
 """By name: the shares of N that fit and that certify."""
+MOST_TESTS = 1000
 MANY, FEW = 500, 20
 """From so many rows on, so many splits: a head takes seconds there."""
 
@@ -66,7 +67,7 @@ def draws(rows: np.ndarray, size: int, shares: tuple[float, float], splits: int)
     fit, certify = round(shares[0] * size), round(shares[1] * size)
     for _ in range(splits):
         drawn = generator.permutation(rows)
-        yield Split(drawn[:fit], drawn[fit : fit + certify], drawn[max(size, fit + certify) :])
+        yield Split(drawn[:fit], drawn[fit : fit + certify], drawn[size:][:MOST_TESTS])
 
 
 def headed(known: Known, parts: Split) -> Measured:

@@ -4,7 +4,6 @@ that they are. For calibration.py."""
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from dataclasses import replace
 from typing import Any, Final
@@ -30,18 +29,13 @@ from tandem.records import TierName
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-HOW_SURE: Final = (
-    "How sure are you that this answer is right? Give a number from 0 (surely wrong) to 100 "
-    "(surely right), and nothing else."
-)
 SURE_WORDS: Final = ("wrong", "doubtful", "possible", "likely", "certain")
-IN_A_WORD: Final = (
+HOW_SURE: Final = (
     "How sure are you that this answer is right? Answer with one of these words, and nothing else: "
     + ", ".join(SURE_WORDS)
     + "."
 )
 SURE_TOKENS: Final = 8
-NUMBERS: Final = tuple(str(number) for number in range(0, 101, 5))
 
 
 def held_out(measured: Measured, most: int) -> Ints:
@@ -79,13 +73,14 @@ def ask_models(
 ) -> dict[str, TierAnswers]:
     """Each series on the same held-out rows; the SLM's on rows for its score too."""
     held, fit = held_out(measured, args.held_out), measured.split.fit
-    tiers: tuple[tuple[TierName, Ints], ...] = (
-        ("slm", np.concatenate([fit[: args.score_rows], held])),
-        ("llm", held[: args.llm_rows]),
-    )
+    scoring, few = fit[: args.score_rows], held[: args.example_rows]
     series: dict[str, TierAnswers] = {}
-    for tier, wanted in tiers:
+    tiers: tuple[TierName, ...] = ("slm", "llm")
+    for tier in tiers:
         for k in (0, args.examples):
+            wanted = held[: args.llm_rows]
+            if tier == "slm":
+                wanted = np.concatenate([scoring, few if k else held])
             name = f"{tier} + {k}" if k else tier
             answers = TierAnswers(len(measured.labels), len(asker.names))
             series[name] = asker.ask(tier, asking(asker, k), wanted, answers)
@@ -100,13 +95,12 @@ def asking(asker: Asker, examples: int) -> Asking:
 
 
 def best(series: dict[str, TierAnswers], tier: str, labels: Ints, held: Ints) -> str:
-    """The name of the tier's better prompt."""
-
-    def accuracy(name: str) -> float:
-        rows = series[name].answered(held)
-        return float((series[name].labels[rows] == labels[rows]).mean())
-
-    return max((name for name in series if name.startswith(tier)), key=accuracy)
+    """The name of the tier's better prompt, on the rows that it was asked in both ways."""
+    names = [name for name in series if name.startswith(tier)]
+    rows = held
+    for name in names:
+        rows = series[name].answered(rows)
+    return max(names, key=lambda name: float((series[name].labels[rows] == labels[rows]).mean()))
 
 
 def say_series(name: str, answers: TierAnswers, rows: Ints, labels: Ints, mean: Floats) -> None:
@@ -142,18 +136,17 @@ def confidences(answers: TierAnswers, rows: Ints) -> tuple[Floats, Floats]:
 
 def how_sure(asker: Asker, tier: TierName, answers: TierAnswers, rows: Ints) -> dict[str, Floats]:
     """What the tier says of its own answers (given without examples) when it is asked, from 0 to
-    1: as a number, and by words (their probabilities times their places)."""
-    said: dict[str, list[float]] = {"number": [], "words": []}
+    1: the word that it says, and the mean over what it might say."""
+    said: dict[str, list[float]] = {"word": [], "mean": []}
     for done, row in enumerate(rows.tolist(), start=1):
         prepared = asker.prepared(row, asking(asker, 0))
         label = asker.names[answers.labels[row]].replace("_", " ")
         turns = [*asker.task.rendered(prepared), label]
-        number = _ask(asker, tier, row, [*turns, HOW_SURE], NUMBERS)
-        said["number"].append(float(re.sub(r"\D", "", number.text) or 0) / 100)
-        found = _ask(asker, tier, row, [*turns, IN_A_WORD], SURE_WORDS)
+        found = _ask(asker, tier, row, [*turns, HOW_SURE], SURE_WORDS)
         chances = found.choice_probabilities(SURE_WORDS)
         places = enumerate(SURE_WORDS)
-        said["words"].append(sum(at * chances[word] for at, word in places) / 4)
+        said["mean"].append(sum(at * chances[word] for at, word in places) / 4)
+        said["word"].append(SURE_WORDS.index(found.text.strip()) / 4)
         progress(f"{tier.upper()}, how sure", done, len(rows))
     return {name: np.array(values) for name, values in said.items()}
 
