@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from tandem.errors import SettingsError
 from tandem.evals.cache import AnswerCache
 from tandem.evals.case import Case, digest
 from tandem.evals.evaluators.tool_calls import tool_name
+from tandem.evals.on_pages import on_pages
 from tandem.evals.outcomes import gate_text, of_answer, of_attempt, timed
 from tandem.evals.result import Result
 from tandem.evals.services import EvalServices, unguarded
@@ -25,7 +26,7 @@ from tandem.graphs.tasks import Tasks
 from tandem.models.tier import CallContext, TierCall
 from tandem.nodes.run_task import attempted
 from tandem.nodes.state import Context, Input
-from tandem.nodes.task import Task
+from tandem.nodes.task import Prepared, Task
 from tandem.privacy.assess import Assessment
 from tandem.privacy.redaction import Vault
 from tandem.records import Answer, Attempt, Document, Profile, Request, TierName
@@ -33,13 +34,17 @@ from tandem.settings import Settings, load
 
 Target = Callable[[Case], Result]
 POLICIES: Final = ("slm_only", "llm_only", "tandem")
-FORMS: Final = "slm_only, llm_only, tandem, random_mix:SHARE, settings:FILE"
+FORMS: Final = (
+    "slm_only, llm_only, slm_on_pages, llm_on_pages, tandem, random_mix:SHARE, settings:FILE"
+)
 MAX_TOOL_TOKENS: Final = 512
 TOOL_INSTRUCTIONS: Final = (
     "You choose tools. Call every tool that the user's request needs, once for each thing that is "
     "asked, with the arguments that the user gives. Where no tool fits the request, choose none."
 )
 _TOOL_TASK: Final = "tool_use"
+ON_PAGES: Final = frozenset({"slm_on_pages", "llm_on_pages"})
+"""One prompt over the whole pages of the best passages: research only."""
 
 
 @dataclass
@@ -85,6 +90,8 @@ def make_target(policy: str, bench: Bench, public: Callable[[str], bool]) -> Tar
     llm = TierTarget("llm_only", "llm", bench.services, bench.baseline, public)
     if policy in ("slm_only", "llm_only"):
         return slm if policy == "slm_only" else llm
+    if policy in ON_PAGES:
+        return replace(slm if policy == "slm_on_pages" else llm, policy=policy, pages=True)
     if kind == "random_mix":
         return RandomMix(policy, _share(argument), slm, llm)
     raise SettingsError(f"There is no policy {policy!r}.", f"Policies: {FORMS}.")
@@ -101,7 +108,10 @@ def _share(text: str) -> float:
 
 
 def applies(policy: str, case: Case) -> bool:
-    """Whether the policy can do the case: choosing tools alone is no task of the graph."""
+    """Whether the policy can do the case: choosing tools alone is no task of the graph, and whole
+    pages are only research's."""
+    if policy in ON_PAGES:
+        return case["task"] == "research"
     return case["task"] != _TOOL_TASK or policy.partition(":")[0] not in ("tandem", "settings")
 
 
@@ -145,6 +155,8 @@ class TierTarget:
     baseline: EvalServices
     """In place of `services` where the suite's rows are published."""
     public: Callable[[str], bool]
+    pages: bool = False
+    """Research reads whole pages, in one prompt."""
 
     @cached_property
     def _tasks(self) -> Mapping[str, Task]:
@@ -166,7 +178,8 @@ class TierTarget:
         if case["task"] == _TOOL_TASK:
             attempt = attempted(call, lambda: _choose(case, call))
         else:
-            attempt, failed = self._attempt(self._tasks[case["task"]], request, profile, call)
+            prepared = self._prepared(services, self._tasks[case["task"]], request, profile, call)
+            attempt, failed = self._attempt(self._tasks[case["task"]], prepared, call)
         own = time.perf_counter() - started - services.stopwatch.seconds
         llm_price = services.tier("llm", case["task"]).price(attempt["usage"])
         result = of_attempt(self.policy, case, profile, attempt, failed, llm_price)
@@ -179,10 +192,20 @@ class TierTarget:
         )
         return services.tier(self.tier, task).bind(context)
 
-    def _attempt(
-        self, task: Task, request: Request, profile: Profile, call: TierCall
-    ) -> tuple[Attempt, list[str]]:
+    def _prepared(
+        self,
+        services: EvalServices,
+        task: Task,
+        request: Request,
+        profile: Profile,
+        call: TierCall,
+    ) -> Prepared:
         prepared = task.prepare(request, profile)
+        if not self.pages:
+            return prepared
+        return on_pages(task, prepared, services.knowledge.read, call)
+
+    def _attempt(self, task: Task, prepared: Prepared, call: TierCall) -> tuple[Attempt, list[str]]:
         attempt = attempted(call, lambda: task.attempt(prepared, call))
         if attempt["error"]:
             return attempt, []

@@ -10,6 +10,7 @@ and their options; `make` builds one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from tandem.errors import SettingsError
@@ -20,6 +21,7 @@ from tandem.evals.evaluators import (
     judge,
     labels,
     numbers,
+    research,
     text,
     tool_calls,
 )
@@ -39,6 +41,10 @@ KNOWN: Final[dict[str, Callable[..., Evaluator]]] = {
     "number_match": numbers.NumberMatch,
     "tool_calls": tool_calls.ToolCallsMatch,
     "text_properties": text.TextProperties,
+    "values_right": research.ValuesRight,
+    "citations_right": research.CitationsRight,
+    "llm_tokens": partial(research.TierTokens, "llm"),
+    "slm_tokens": partial(research.TierTokens, "slm"),
     "route_correct": accounting.RouteCorrect,
     "no_leak": accounting.NoLeak,
     "seconds": accounting.Seconds,
