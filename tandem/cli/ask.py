@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from tandem.cli.requests import EXIT_BY_STATUS, schema_of, text_of
+from tandem.cli.sources import coverage_text, sources_text
 from tandem.errors import TandemError
 from tandem.records import Answer, Approval
 from tandem.settings import Settings
@@ -90,6 +91,8 @@ def show(answer: Answer, currency: str, as_json: bool) -> None:
         # Not on stdout: a script that reads it must not take a draft for an answer.
         typer.echo(f"[{answer['status']}: this draft was not accepted]", err=True)
         typer.echo(_readable(answer["draft"]), err=True)
+    if covered := coverage_text(answer["output"] or answer["draft"]):
+        typer.echo(covered, err=True)
     typer.echo(summary(answer, currency), err=True)
 
 
@@ -101,6 +104,10 @@ def _readable(output: Any) -> str:
 
     label = output.get("label") if isinstance(output, dict) else None
     text = label if isinstance(label, str) else text_of(output)
+    if text and (sources := sources_text(output)):
+        return f"{text}
+
+{sources}"
     return text or json.dumps(output, ensure_ascii=False, indent=2)
 
 
