@@ -1,0 +1,33 @@
+"""Numbers of an answer must come from somewhere."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.nodes.written_numbers import ungrounded
+
+SOURCES = ["There are 240 hours, or twelve weeks.", "A week has 40 hours; 75% is paid."]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("240 hours, 12 weeks, 75 percent.", []),
+        ("That is 240 / 40 = 6 weeks, half of 12.", []),
+        ("240 / 40 = 6 and 6 * 2 = 12 and 12 + 6 = 18.", ["2"]),
+        ("That is 240 / 40 = 7 weeks.", ["7"]),
+        ("That is 100 / 40 = 2.5.", ["100", "2.5"]),
+        ("That is 40 / 12 = 3.33, about 3.3.", []),
+        ("It is 6 weeks.", ["6"]),
+        ("No number.", []),
+    ],
+)
+def test_a_number_stands_in_a_source_or_is_computed_from_some(text: str, wrong: list[str]) -> None:
+    assert ungrounded(text, SOURCES) == wrong
+
+
+@given(st.text())
+def test_a_text_is_grounded_in_itself(text: str) -> None:
+    assert ungrounded(text, [text]) == []
