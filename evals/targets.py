@@ -19,6 +19,7 @@ from tandem.evals.case import Case, digest
 from tandem.evals.evaluators.tool_calls import tool_name
 from tandem.evals.on_pages import on_pages
 from tandem.evals.outcomes import gate_text, of_answer, of_attempt, timed
+from tandem.evals.plain_loop import plain_loop
 from tandem.evals.result import Result
 from tandem.evals.services import EvalServices, unguarded
 from tandem.evals.tool_schemas import json_schema_tools
@@ -35,7 +36,10 @@ from tandem.settings import Settings, load
 Target = Callable[[Case], Result]
 POLICIES: Final = ("slm_only", "llm_only", "tandem")
 FORMS: Final = (
-    "slm_only, llm_only, slm_on_pages, llm_on_pages, tandem, random_mix:SHARE, settings:FILE"
+    (
+    "slm_only, llm_only, slm_on_pages, llm_on_pages, plain_loop, tandem, random_mix:SHARE, "
+    "settings:FILE"
+)
 )
 MAX_TOOL_TOKENS: Final = 512
 TOOL_INSTRUCTIONS: Final = (
@@ -45,6 +49,10 @@ TOOL_INSTRUCTIONS: Final = (
 _TOOL_TASK: Final = "tool_use"
 ON_PAGES: Final = frozenset({"slm_on_pages", "llm_on_pages"})
 """One prompt over the whole pages of the best passages: research only."""
+
+
+PLAIN_LOOP: Final = "plain_loop"
+"""The LLM with tools, one call a turn: agent tasks only."""
 
 
 @dataclass
@@ -88,13 +96,19 @@ def make_target(policy: str, bench: Bench, public: Callable[[str], bool]) -> Tar
         return GraphTarget(policy, bench.services, public)
     slm = TierTarget("slm_only", "slm", bench.services, bench.services, public)
     llm = TierTarget("llm_only", "llm", bench.services, bench.baseline, public)
+    if (made := _one_tier(policy, slm, llm)) is not None:
+        return made
+    if kind == "random_mix":
+        return RandomMix(policy, _share(argument), slm, llm)
+    raise SettingsError(f"There is no policy {policy!r}.", f"Policies: {FORMS}.")
+
+
+def _one_tier(policy: str, slm: TierTarget, llm: TierTarget) -> TierTarget | None:
     if policy in ("slm_only", "llm_only"):
         return slm if policy == "slm_only" else llm
     if policy in ON_PAGES:
         return replace(slm if policy == "slm_on_pages" else llm, policy=policy, pages=True)
-    if kind == "random_mix":
-        return RandomMix(policy, _share(argument), slm, llm)
-    raise SettingsError(f"There is no policy {policy!r}.", f"Policies: {FORMS}.")
+    return replace(llm, policy=policy, loop=True) if policy == PLAIN_LOOP else None
 
 
 def _share(text: str) -> float:
@@ -108,11 +122,14 @@ def _share(text: str) -> float:
 
 
 def applies(policy: str, case: Case) -> bool:
-    """Whether the policy can do the case: choosing tools alone is no task of the graph, and whole
-    pages are only research's."""
+    """Whether the policy can do the case: choosing tools alone is no task of the graph, whole pages
+    are only research's, and an agent's work is no single attempt."""
+    kind, acting = policy.partition(":")[0], case["task"] == "agent"
+    if acting or kind == PLAIN_LOOP:
+        return acting and kind in (PLAIN_LOOP, "tandem", "settings")
     if policy in ON_PAGES:
         return case["task"] == "research"
-    return case["task"] != _TOOL_TASK or policy.partition(":")[0] not in ("tandem", "settings")
+    return case["task"] != _TOOL_TASK or kind not in ("tandem", "settings")
 
 
 class GraphTarget:
@@ -157,6 +174,8 @@ class TierTarget:
     public: Callable[[str], bool]
     pages: bool = False
     """Research reads whole pages, in one prompt."""
+    loop: bool = False
+    """Tools, one call a turn."""
 
     @cached_property
     def _tasks(self) -> Mapping[str, Task]:
@@ -177,6 +196,8 @@ class TierTarget:
         failed: list[str] = []
         if case["task"] == _TOOL_TASK:
             attempt = attempted(call, lambda: _choose(case, call))
+        elif self.loop:
+            attempt = attempted(call, lambda: plain_loop(services, request, call))
         else:
             prepared = self._prepared(services, self._tasks[case["task"]], request, profile, call)
             attempt, failed = self._attempt(self._tasks[case["task"]], prepared, call)

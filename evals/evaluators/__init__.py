@@ -16,6 +16,7 @@ from typing import Any, Final
 from tandem.errors import SettingsError
 from tandem.evals.evaluators import (
     accounting,
+    agent,
     extraction,
     faq,
     judge,
@@ -41,6 +42,8 @@ KNOWN: Final[dict[str, Callable[..., Evaluator]]] = {
     "number_match": numbers.NumberMatch,
     "tool_calls": tool_calls.ToolCallsMatch,
     "text_properties": text.TextProperties,
+    "completed": agent.Completed,
+    "steps": agent.Steps,
     "values_right": research.ValuesRight,
     "citations_right": research.CitationsRight,
     "llm_tokens": partial(research.TierTokens, "llm"),

@@ -29,6 +29,19 @@ def numbers_in(text: str) -> set[str]:
     return words | numbers(text) | readings
 
 
+def factors_in(text: str) -> set[str]:
+    """What a percentage of `text` may be computed with: 20% as 0.2, 1.2, 0.8, 120 and 80."""
+    signed = re.sub(r"(?<=\d)\s*per ?cent\b", "%", text)
+    shares = {
+        reading / 100
+        for found in find_numbers(signed)
+        if found.percent
+        for reading in found.readings
+    }
+    factors = {part for share in shares for part in (share, 1 + share, abs(1 - share))}
+    return {f"{value.normalize():f}" for part in factors for value in (part, part * 100)}
+
+
 def ungrounded(arguments: Mapping[str, Any], text: str, parameters: Mapping[str, Any]) -> list[str]:
     """Names of the arguments of which nothing stands in `text`: a number that it does not name, a
     text of which it holds less than half.

@@ -60,6 +60,17 @@ _EXAMPLES: Final[Sequence[tuple[str, dict[str, Any]]]] = (
         {"s1": {"tool": "calculate", "arguments": {"expression": "12% of 450 - 6"}}},
     ),
     (
+        "Request: How many seats have the rooms on floor 2, and what do they cost at 30 dollars a "
+        "seat?",
+        {
+            "s1": {
+                "tool": "query_table",
+                "arguments": {"sql": "SELECT sum(seats) FROM rooms WHERE floor = 2"},
+            },
+            "s2": {"tool": "calculate", "arguments": {"expression": "$s1 * 30"}},
+        },
+    ),
+    (
         "Request: How much do the orders come to together?\nDocuments: d1 (pdf), d2 (pdf)",
         {
             "s1": {"tool": "read_document", "arguments": {"id": "d1"}},

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tandem.errors import ModelError
 from tandem.models.tier import Completion, Prompt, TierCall
-from tandem.nodes.agent.grounding import numbers_in
+from tandem.nodes.agent.grounding import factors_in, numbers_in
 from tandem.nodes.agent.plan_prompt import plan_messages, replan_messages, request_text
 from tandem.nodes.agent.plan_schema import MAX_STEPS, plan_schema
 from tandem.nodes.agent.references import CALCULATE, REFERENCE, needs, number_of
@@ -95,7 +95,7 @@ class Planner:
     def _check(self, steps: Sequence[Step], text: str) -> None:
         if len(steps) > self.max_steps:
             raise PlanError(f"The plan has more than {self.max_steps} steps.")
-        known = numbers_in(text) | _COMMON
+        known = numbers_in(text) | factors_in(text) | _COMMON
         taken = {step["id"] for step in self.before}
         usable = [step["id"] for step in self.before if step["status"] == "done"]
         for step in steps:

@@ -97,6 +97,7 @@ def test_a_failing_model_is_raised() -> None:
         ("What is 17.5% of 2340 plus 99?", "17.5% of 2340 + 99"),
         ("Pay for four 8-hour days at $1,250 a day?", "4 * 1250 + 8"),
         ("How many days are 13 weeks?", "13 * 7"),
+        ("What is 80 with 20% on top, and 15 percent off that?", "80 * 1.2 * 0.85"),
         ("What is half of 90, and twice that?", "90 / 2 * 2"),
     ],
 )
