@@ -36,7 +36,6 @@ ENTRY_POINTS: Final = "tandem.tasks"
 """A package registers a task as `name = "package.module:make_task"`; `make_task(services)` gives
 the Task."""
 
-REASON_TASKS: Final = ("reasoning",)
 SLM_NODES: Final = (
     "extract",
     "answer_faq",
@@ -123,7 +122,7 @@ def _shipped(services: Services) -> dict[str, Task]:
         AnswerFaq(services, top_k, min_score),
         SupportReply(services, top_k, min_score - MESSAGE_SLACK),
         Draft(read=read),
-        *(Reason(name=name, read=read) for name in REASON_TASKS),
+        Reason(read=read),
         Research(services),
         longform(services),
         contract_review(services),

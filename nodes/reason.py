@@ -1,4 +1,9 @@
-"""Tasks that start on the LLM: `reasoning`, `longform`, `contract_review`, `research`."""
+"""Task `reasoning`: free work first, then a typed answer; numbers are computed by code.
+
+A question that asks for a number is worked out in assignments whose expressions the tool
+`calculate` computes (nodes/calculated.py); any other one in free text, whose written sums are
+computed again. An answer whose numbers do not check is tried once more, the other way.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +11,71 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import Prompt, TierCall
+from tandem.nodes.calculated import answer_of, plain, steps_of, told, unknown_results, wrong_steps
 from tandem.nodes.extract_schema import valid
 from tandem.nodes.labels import text_only
+from tandem.nodes.numeric_question import asks_for_number, with_number
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import Read, earlier_turns, full_text
-from tandem.quality.arithmetic import right_arithmetic
+from tandem.quality.arithmetic import equations, right_arithmetic
 from tandem.quality.grounding import schema_gate
 from tandem.quality.signals import token_signals
 from tandem.quality.wording import is_refusal, not_empty, not_refusal, not_truncated
 from tandem.records import Attempt, GateFailure, Message, Profile, Request, TierName, Verdict
 
-INSTRUCTIONS: Final[Mapping[str, str]] = {
-    "reasoning": (
-        "Solve the user's problem step by step. Write every calculation as an equation with plain "
-        "numbers, for example 3 * 60 = 180. End with one line: Answer: and the answer alone."
-    ),
-    "longform": (
-        "Write the text that the user asks for, complete and well ordered, with a heading a "
-        "section. Use the documents where there are any, and invent no facts or figures."
-    ),
-    "contract_review": (
-        "You review contracts for a lawyer. Answer the user's question, or else list the parties, "
-        "term, notice periods, obligations, liability, governing law and what is unusual. Quote "
-        "the contract's words for each finding, and say so where it has no such clause."
-    ),
-    "research": (
-        "Answer the user's question from the documents. Name the document behind each finding, "
-        "point out where documents disagree, and say what they leave open."
-    ),
-}
+INSTRUCTIONS: Final = (
+    "Solve the user's problem step by step. Write every calculation as an equation with plain "
+    "numbers, for example 3 * 60 = 180. End with one line: Answer: and the answer alone."
+)
+CALCULATE: Final = (
+    "Solve the user's problem in Python with plain assignments only: no functions, no print, no "
+    "loops. Before each assignment say in a comment, in a whole sentence, what the problem says "
+    "and what follows from it. The last line assigns `answer`."
+)
+EXAMPLES: Final[tuple[Message, ...]] = (
+    {
+        "role": "user",
+        "content": "A bakery sells muffins at $3 each. On Monday it sold 4 boxes of 6 muffins, and "
+        "on Tuesday half as many muffins. How much money did it take in on both days?",
+    },
+    {
+        "role": "assistant",
+        "content": "# On Monday the bakery sold 4 boxes with 6 muffins in each box.\n"
+        "monday = 4 * 6\n"
+        "# On Tuesday it sold half as many muffins as on Monday.\n"
+        "tuesday = monday / 2\n"
+        "# Both days together.\n"
+        "sold = monday + tuesday\n"
+        "# Each muffin costs 3 dollars, so the money is the muffins times the price.\n"
+        "answer = sold * 3",
+    },
+    {
+        "role": "user",
+        "content": "Ana had 120 stickers. She gave 25% of them to Ben and then bought 3 packs of "
+        "12. Ben has twice as many stickers as Ana gave him. How many more stickers than Ben does "
+        "Ana have?",
+    },
+    {
+        "role": "assistant",
+        "content": "# Ana gave Ben 25% of her 120 stickers.\n"
+        "given = 120 * 25 / 100\n"
+        "# Then she bought 3 packs of 12 stickers.\n"
+        "bought = 3 * 12\n"
+        "# In the end Ana has what she had, less what she gave, plus what she bought.\n"
+        "ana = 120 - given + bought\n"
+        "# Ben has twice as many stickers as Ana gave him.\n"
+        "ben = given * 2\n"
+        "# Asked is how many more stickers Ana has than Ben.\n"
+        "answer = ana - ben",
+    },
+)
+WRONG_SUMS: Final = (
+    "These sums of your work are wrong: {sums}. Work the problem out again from the start."
+)
 TYPED: Final = "Give the answer to this problem as JSON."
 PLAIN: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -51,56 +88,79 @@ PLAIN: Final[Mapping[str, Any]] = {
     "additionalProperties": False,
 }
 """A number must be allowed: held to a string, the 1.5B wrote "}540"."""
+CALCULATE_TOKENS: Final = 500
 _ANSWER: Final = re.compile(r"^[\s*#>-]*(?:final )?answer\s*[*]*:[\s*]*(.+?)[\s*]*$", re.I | re.M)
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Free work on the LLM. `name` is the task: one of INSTRUCTIONS.
+    """Output: `{"work": str, "answer": Any, "steps": [...]}`.
 
-    Output of `reasoning`: `{"work": str, "answer": Any}`; the answer is what the last line
-    "Answer: ..." says, or else a short text asked for after the work; where the request has an
-    `output_schema`, JSON of that schema. Output of the others: `{"text": str}`.
+    `steps` are the assignments of a calculated answer (`{"name", "why", "expression", "value"}`),
+    and empty where the work is free text; `work` then holds what the model wrote. The answer is the
+    computed one as text ("540"), or what the last line "Answer: ..." of free work says; where the
+    request has an `output_schema`, JSON of that schema.
     """
 
-    name: str = "reasoning"
     read: Read = text_only
     max_tokens: int = 1024
+    name: str = "reasoning"
     node: str = "reason"
     first_tier: TierName = "llm"
+    drafts_for_review: bool = True
 
     def prepare(self, request: Request, profile: Profile) -> Prepared:  # noqa: ARG002
-        """The text with the documents. Raises InvalidRequest on a schema that is only a name, or
-        not valid."""
+        """The text with the documents, and whether it is to be `calculated`. Raises InvalidRequest
+        on a schema that is only a name, or not valid."""
         schema = request.get("output_schema")
         if schema is not None and not isinstance(schema, dict):
             raise InvalidRequest(
                 f"{self.name} takes no ready schema.", "Give `output_schema` as a JSON schema."
             )
+        text = full_text(request, self.read)
         return {
-            "text": full_text(request, self.read),
+            "text": text,
             "turns": earlier_turns(request),
-            "schema": valid(schema) if schema and self.name == "reasoning" else None,
+            "schema": valid(schema) if schema else None,
+            "calculated": asks_for_number(text),
         }
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
-        """The work, then the typed answer where a schema is given."""
-        messages: list[Message] = [
-            {"role": "system", "content": INSTRUCTIONS[self.name]},
-            *prepared["turns"],
-            {"role": "user", "content": prepared["text"]},
-        ]
-        done = tier.complete(Prompt(messages=messages, max_tokens=self.max_tokens))
-        work, signals = done.text.strip(), token_signals(done.tokens)
-        if self.name != "reasoning":
-            return tier.attempt({"text": work}, signals=signals)
-        schema, answer = prepared["schema"], None if prepared["schema"] else final_answer(work)
+        """The work, then the answer; twice where the first one's numbers do not check."""
+        first = (self._calculated if prepared["calculated"] else self._free)(prepared, tier)
+        failed = self.check(prepared, first)
+        if not {one["gate"] for one in failed} & {"calculated", "given", "arithmetic"}:
+            return first
+        objection = [] if prepared["calculated"] else _objected(first["output"]["work"])
+        second = self._free(prepared, tier, objection)
+        better = second if len(self.check(prepared, second)) < len(failed) else first
+        signals = {**better["signals"], "second_work": 1.0}
+        return tier.attempt(better["output"], signals=signals)
+
+    def _calculated(self, prepared: Prepared, tier: TierCall) -> Attempt:
+        messages = _messages(CALCULATE, prepared, EXAMPLES)
+        done = tier.complete(Prompt(messages, min(self.max_tokens, CALCULATE_TOKENS)))
+        steps = steps_of(done.text)
+        value, work = answer_of(steps), told(steps)
+        answer: Any = None if value is None else plain(value)
+        if value is not None and (schema := prepared["schema"]) is not None:
+            answer = with_number(schema, value)
+            if answer is None:
+                answer = _parsed(tier.complete(self._typed(messages, work, schema)).text)
+        output = {"work": work, "answer": answer, "steps": steps}
+        return tier.attempt(output, signals=token_signals(done.tokens))
+
+    def _free(self, prepared: Prepared, tier: TierCall, further: Sequence[Message] = ()) -> Attempt:
+        messages = [*_messages(INSTRUCTIONS, prepared), *further]
+        done = tier.complete(Prompt(messages, self.max_tokens))
+        work, schema = done.text.strip(), prepared["schema"]
+        answer = None if schema else final_answer(work)
         if answer is None and done.finish != "length" and work and not is_refusal(work):
-            typed = tier.complete(self._typed(messages, work, schema or PLAIN))
-            answer = _parsed(typed.text)
+            answer = _parsed(tier.complete(self._typed(messages, work, schema or PLAIN)).text)
             if schema is None:
                 answer = _plain(answer)
-        return tier.attempt({"work": work, "answer": answer}, signals=signals)
+        output = {"work": work, "answer": answer, "steps": []}
+        return tier.attempt(output, signals=token_signals(done.tokens))
 
     def _typed(self, messages: Sequence[Message], work: str, schema: Mapping[str, Any]) -> Prompt:
         """Free work first, the typed answer after it: a schema from the start leaves no room."""
@@ -111,16 +171,21 @@ class Reason:
         return Prompt([*messages, *further], max_tokens=self.max_tokens, schema=schema)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
-        """Gates not_empty, not_truncated, not_refusal; for reasoning also arithmetic and schema."""
+        """Gates not_empty, not_truncated, not_refusal, schema; of free work arithmetic, of
+        calculated work calculated, given and concludes (nodes/calculated.py)."""
         output = attempt["output"]
         if failed := not_empty(output) + not_truncated(attempt):
             return failed
-        if self.name != "reasoning":
-            return not_empty(output["text"]) + not_refusal(output["text"])
         work, answer, schema = output["work"], output["answer"], prepared["schema"]
+        if output["steps"]:
+            failed = wrong_steps(output["steps"], prepared["text"])
+            failed += unknown_results(answer, output["steps"], prepared["text"])
+        elif prepared["calculated"] and not work:
+            failed = wrong_steps([], prepared["text"])
+        else:
+            failed = not_refusal(work) + right_arithmetic(work)
         # Not every server keeps to the schema that it was given.
-        failed = not_empty(answer) or (schema_gate(answer, schema) if schema else [])
-        return failed + not_refusal(work) + right_arithmetic(work)
+        return failed + not_empty(answer) + (schema_gate(answer, schema) if schema else [])
 
     def repair(
         self,
@@ -139,9 +204,31 @@ def final_answer(work: str) -> str | None:
     return found[-1].strip() if found else None
 
 
+def _messages(
+    instructions: str, prepared: Prepared, examples: Sequence[Message] = ()
+) -> list[Message]:
+    """The fixed part first, so that the server's prompt cache works."""
+    return [
+        {"role": "system", "content": instructions},
+        *examples,
+        *prepared["turns"],
+        {"role": "user", "content": prepared["text"]},
+    ]
+
+
+def _objected(work: str) -> list[Message]:
+    """What is said to work whose sums are wrong: which, and what they come to."""
+    wrong = [one for one in equations(work) if not one.right]
+    sums = "; ".join(f"{one.expression} is {plain(one.value)}" for one in wrong)
+    return [
+        {"role": "assistant", "content": work},
+        {"role": "user", "content": WRONG_SUMS.format(sums=sums)},
+    ]
+
+
 def _plain(typed: Any) -> str | None:
     """The answer of a PLAIN object as text; None where it is none."""
-    answer = typed.get("answer") if isinstance(typed, dict) else None
+    answer = cast("Any", typed).get("answer") if isinstance(typed, dict) else None
     return None if answer is None else str(answer).strip()
 
 

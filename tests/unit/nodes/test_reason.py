@@ -1,4 +1,4 @@
-"""The tasks that start on the LLM, on a fake tier."""
+"""The task `reasoning` on a fake tier: calculated and free work, the second try, typed answers."""
 
 from __future__ import annotations
 
@@ -7,78 +7,151 @@ from typing import Any, cast
 import pytest
 
 from tandem.errors import InvalidRequest
-from tandem.nodes.reason import INSTRUCTIONS, Reason, final_answer
+from tandem.nodes.reason import Reason, final_answer
 from tandem.records import Attempt, Profile, Request, Verdict
 from tests.unit.fakes import FakeTierCall, completion
 from tests.unit.snapshots import assert_stored
 
 NO_PROFILE = cast(Profile, {})
 PROBLEM = "James runs 3 sprints of 60 meters 3 times a week. How many meters is that a week?"
-WORK = "Each day: 3 * 60 = 180\nA week: 180 * 3 = 540\nAnswer: 540"
+CALCULATED = (
+    "# Each day he runs 3 sprints.\nday = 3 * 60\n# A week has 3 such days.\nanswer = day * 3"
+)
+TOLD = (
+    "Each day he runs 3 sprints.\nday = 3 * 60 = 180\n"
+    "A week has 3 such days.\nanswer = day * 3 = 540"
+)
+STRANGE = "answer = 17 * 60"
+FREE = "Each day: 3 * 60 = 180\nA week: 180 * 3 = 540\nAnswer: 540"
+WRONG = "3 * 60 = 190\nAnswer: 570"
+RIDDLE = "Ann is older than Bo, and Bo is older than Cy. Who is the youngest?"
 SCHEMA = {"type": "object", "properties": {"meters": {"type": "number"}}}
+TWO_FIELDS = {
+    "type": "object",
+    "properties": {"meters": {"type": "number"}, "unit": {"type": "string"}},
+}
 
 
-def answered(
-    *replies: Any, name: str = "reasoning", **request: Any
-) -> tuple[Attempt, list[str], FakeTierCall]:
+def answered(*replies: Any, text: str = PROBLEM, **request: Any) -> tuple[Attempt, list[str], Any]:
     """The attempt with these replies, the gates that it does not pass, and the tier."""
-    task, tier = Reason(name=name), FakeTierCall(replies, name="llm")
-    prepared = task.prepare(cast(Request, {"text": PROBLEM, **request}), NO_PROFILE)
+    task, tier = Reason(), FakeTierCall(replies, name="llm")
+    prepared = task.prepare(cast(Request, {"text": text, **request}), NO_PROFILE)
     attempt = task.attempt(prepared, tier)
     return attempt, [failure["gate"] for failure in task.check(prepared, attempt)], tier
 
 
-def test_reasoning_gives_the_work_and_the_answer() -> None:
-    attempt, failed, tier = answered(WORK)
-    assert attempt["output"] == {"work": WORK, "answer": "540"}
+def test_a_number_is_computed_by_code() -> None:
+    attempt, failed, tier = answered(CALCULATED)
+    assert attempt["output"]["work"] == TOLD
+    assert attempt["output"]["answer"] == "540"
+    assert [step["value"] for step in attempt["output"]["steps"]] == [180.0, 540.0]
     assert failed == []
     assert attempt["signals"]["min_logprob"] == -0.01
+    assert_stored("reasoning_calculated", tier.prompts[0])
+
+
+def test_other_questions_are_worked_out_freely() -> None:
+    attempt, failed, tier = answered("Bo is younger than Ann.\nAnswer: Cy", text=RIDDLE)
+    assert attempt["output"] == {
+        "work": "Bo is younger than Ann.\nAnswer: Cy",
+        "answer": "Cy",
+        "steps": [],
+    }
+    assert failed == []
     assert_stored("reasoning", tier.prompts[0])
 
 
-def test_a_schema_asks_for_the_typed_answer_after_the_work() -> None:
-    attempt, failed, tier = answered(WORK, '{"meters": 540}', output_schema=SCHEMA)
-    assert attempt["output"] == {"work": WORK, "answer": {"meters": 540}}
+@pytest.mark.parametrize("first", [STRANGE, "answer = unknown * 3", "It is far."])
+def test_numbers_that_do_not_check_are_worked_out_once_more(first: str) -> None:
+    attempt, failed, tier = answered(first, FREE)
+    assert (attempt["output"]["answer"], attempt["output"]["steps"]) == ("540", [])
     assert failed == []
-    assert tier.prompts[0].schema is None
-    assert tier.prompts[1].schema == SCHEMA
-    assert tier.prompts[1].messages[:3] == [
-        *tier.prompts[0].messages,
-        {"role": "assistant", "content": WORK},
-    ]
+    assert attempt["signals"]["second_work"] == 1.0
+    assert "step by step" in tier.prompts[1].messages[0]["content"]
+
+
+def test_what_fails_twice_is_marked() -> None:
+    attempt, failed, tier = answered(STRANGE, WRONG)
+    assert failed == ["given"]
+    assert attempt["output"]["answer"] == "1020"
+    assert len(tier.prompts) == 2
+
+
+def test_a_wrong_sum_of_free_work_is_named_and_tried_again() -> None:
+    riddle = f"{RIDDLE} Show that 3 * 60 is 180."
+    attempt, failed, tier = answered(WRONG, "3 * 60 = 180\nAnswer: Cy", text=riddle)
+    assert (attempt["output"]["answer"], failed) == ("Cy", [])
+    assert "3 * 60 is 180." in tier.prompts[1].messages[-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [
+        (SCHEMA, {"meters": 540}),
+        ({"type": "integer"}, 540),
+        (
+            {"type": "object", "properties": {"m": {"type": "integer"}}, "required": ["m"]},
+            {"m": 540},
+        ),
+    ],
+)
+def test_a_schema_of_one_number_is_filled_by_code(schema: Any, answer: Any) -> None:
+    attempt, failed, tier = answered(CALCULATED, output_schema=schema)
+    assert attempt["output"]["answer"] == answer
+    assert (failed, len(tier.prompts)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "gates"),
+    [
+        ('{"meters": 540, "unit": "m"}', []),
+        ('{"meters": 600, "unit": "m"}', ["concludes"]),
+        ('{"meters": 180, "unit": "m"}', ["concludes"]),
+        ('{"meters": "far"}', ["schema"]),
+        ('{"meters": 54', ["not_empty", "schema"]),
+    ],
+)
+def test_a_typed_answer_has_the_computed_number(typed: str, gates: list[str]) -> None:
+    attempt, failed, tier = answered(CALCULATED, typed, output_schema=TWO_FIELDS)
+    assert failed == gates
+    assert tier.prompts[1].schema == TWO_FIELDS
+    assert tier.prompts[1].messages[-2] == {"role": "assistant", "content": TOLD}
+    assert attempt["output"]["work"] == TOLD
+
+
+def test_free_work_comes_before_its_typed_answer() -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    attempt, failed, tier = answered(
+        "It is Cy.", '{"name": "Cy"}', text=RIDDLE, output_schema=schema
+    )
+    assert attempt["output"]["answer"] == {"name": "Cy"}
+    assert failed == []
+    assert [prompt.schema for prompt in tier.prompts] == [None, schema]
 
 
 @pytest.mark.parametrize(
     ("replies", "gates"),
     [
-        (["3 * 60 = 190\nAnswer: 570"], ["arithmetic"]),
-        (["I think it is far.", "no JSON"], ["not_empty"]),
+        (["I think it is Cy.", "no JSON"], ["not_empty"]),
         (["I'm sorry, but I cannot help with that.\nAnswer: none"], ["not_refusal"]),
-        ([completion("3 * 60 = 1", finish="length")], ["not_truncated"]),
+        ([completion("Bo is", finish="length")], ["not_truncated"]),
     ],
 )
 def test_work_that_is_not_sound_is_rejected(replies: list[Any], gates: list[str]) -> None:
-    assert answered(*replies)[1] == gates
+    assert answered(*replies, text=RIDDLE)[1] == gates
 
 
 def test_work_that_was_cut_off_asks_for_no_typed_answer() -> None:
-    attempt, failed, _ = answered(completion("3 *", finish="length"), output_schema=SCHEMA)
+    attempt, failed, _ = answered(
+        completion("Bo is", finish="length"), text=RIDDLE, output_schema=SCHEMA
+    )
     assert attempt["calls"] == 1
     assert failed == ["not_truncated"]
 
 
-def test_a_typed_answer_that_is_no_json_is_rejected() -> None:
-    assert answered(WORK, '{"meters": 54', output_schema=SCHEMA)[1] == ["not_empty"]
-
-
-def test_a_typed_answer_of_another_schema_is_rejected() -> None:
-    assert answered(WORK, '{"meters": "far"}', output_schema=SCHEMA)[1] == ["schema"]
-    assert answered(WORK, "540", output_schema={"type": "number"})[1] == []
-
-
 def test_an_invalid_schema_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="not valid"):
-        answered(WORK, output_schema={"type": 12})
+        answered(output_schema={"type": 12})
 
 
 def test_a_ready_schema_is_refused() -> None:
@@ -86,44 +159,18 @@ def test_a_ready_schema_is_refused() -> None:
         answered(output_schema="invoice")
 
 
-@pytest.mark.parametrize("name", ["longform", "contract_review", "research"])
-def test_the_others_give_a_text_over_the_documents(name: str) -> None:
-    documents = [{"name": "a.md", "text": "Clause 1: thirty days."}]
-    attempt, failed, tier = answered("Thirty days.", name=name, documents=documents)
-    assert attempt["output"] == {"text": "Thirty days."}
-    assert failed == []
-    assert "Document a.md:\nClause 1" in tier.prompts[0].messages[-1]["content"]
-    assert_stored(name, tier.prompts[0])
-
-
-@pytest.mark.parametrize(
-    ("reply", "gates"),
-    [
-        ("", ["not_empty"]),
-        ("As an AI, I cannot do that.", ["not_refusal"]),
-        (completion("And then", finish="length"), ["not_truncated"]),
-    ],
-)
-def test_a_text_that_is_none_is_rejected(reply: Any, gates: list[str]) -> None:
-    assert answered(reply, name="longform")[1] == gates
-
-
 @pytest.mark.parametrize("typed", ['{"answer":"12"}', '{"answer":12}'])
 def test_work_without_an_answer_line_is_asked_for_its_answer(typed: str) -> None:
-    attempt, failed, _ = answered("So the total is 12.", typed)
-    assert attempt["output"] == {"work": "So the total is 12.", "answer": "12"}
+    attempt, failed, _ = answered("So the total is 12.", typed, text=RIDDLE)
+    assert attempt["output"]["answer"] == "12"
     assert failed == []
 
 
 def test_repair_is_to_try_again() -> None:
-    task, llm = Reason(), FakeTierCall([WORK], name="llm")
+    task, llm = Reason(), FakeTierCall([CALCULATED], name="llm")
     prepared = task.prepare({"text": PROBLEM}, NO_PROFILE)
-    rejected = task.attempt(prepared, FakeTierCall(["No.", "{}"]))
+    rejected = task.attempt(prepared, FakeTierCall([STRANGE, WRONG]))
     assert task.repair(prepared, rejected, cast(Verdict, {}), llm)["output"]["answer"] == "540"
-
-
-def test_every_task_that_starts_here_starts_on_the_llm() -> None:
-    assert {Reason(name=name).first_tier for name in INSTRUCTIONS} == {"llm"}
 
 
 @pytest.mark.parametrize(

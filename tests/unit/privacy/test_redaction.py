@@ -235,14 +235,14 @@ def tandem(folder: Path, url: str) -> Tandem:
 
 def test_an_answer_holds_the_original_and_the_model_saw_none_of_it(tmp_path: Path) -> None:
     with (
-        serve(status(500), answer("Write to <EMA", "IL_1", "> or [EMAIL_2].")) as public,
+        serve(status(500), answer("Answer: to <EMA", "IL_1", "> or [EMAIL_2].")) as public,
         tandem(tmp_path, public.url) as made,
     ):
         context = Context(stream_unverified=True)
         events = list(
             made.stream(
                 f"Why would {MAIL} write to {OTHER}?",
-                task="longform",
+                task="reasoning",
                 messages=[{"role": "user", "content": f"{OTHER} is a colleague."}],
                 context=context,
             )
