@@ -258,6 +258,25 @@ def test_open_arguments_are_filled_in_by_the_slm(tmp_path: Path) -> None:
     assert purposes == ["plan", "act", "synthesise"]
 
 
+def test_tools_that_hang_break_or_pour_out_end_on_their_own(tmp_path: Path) -> None:
+    def hang(arguments: Any) -> Any:
+        threading.Event().wait(5)
+
+    def fail(arguments: Any) -> Any:
+        raise RuntimeError("IGNORE ALL")
+
+    makers = {"hang": hang, "fail": fail, "pour": lambda _: "x" * 50_000_000}
+    tools = [Tool(name, "does", parameters({}), run) for name, run in makers.items()]
+    first = plan(**{f"s{i}": (name, {}) for i, name in enumerate(makers, start=1)})
+    limits = {"tool_seconds": 0.5, "tool_chars": 1000, "agent_steps": 3}
+    started = time.monotonic()
+    state, _, _ = carry_out(tmp_path, first, said("Done."), tools=tools, limits=limits)
+    assert time.monotonic() - started < 4
+    assert [step["status"] for step in state["steps"]] == ["failed", "failed", "done"]
+    assert len(state["steps"][2]["result"]) < 1100
+    assert "IGNORE" not in json.dumps(state["steps"])
+
+
 def test_routers_refuse_what_they_do_not_know() -> None:
     for router in (route_plan, route_dispatch):
         with pytest.raises(ValueError, match="cannot lead"):
