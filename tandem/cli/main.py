@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from tandem.cli import (
+    adapters,
     ask,
     calibrate,
     check,
@@ -53,6 +54,7 @@ app.command("check")(check.command)
 app.command("tune")(tune.command)
 app.command("eval")(eval_command.command)
 app.command("doctor")(doctor.command)
+app.add_typer(adapters.app, name="adapters", help="Adapters: list, promote, roll back.")
 app.add_typer(models.app, name="models", help="Fetch, verify and stop the embedded models.")
 app.add_typer(contracts.app, name="contracts", help="Review contracts; train their head.")
 app.add_typer(index.app, name="index", help="Build and search the knowledge index.")

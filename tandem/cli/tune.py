@@ -76,7 +76,7 @@ def command(
     names = [label.strip() for label in labels.split(",")] if labels else []
     services = Services(settings)
     refuse_other_tasks(task, services)
-    given = learning_set(data, names, _privacy(services, sensitive), test, seed)
+    given = learning_set(data, names, privacy_of(services, sensitive), test, seed)
     typer.echo(_told(given), err=True)
     _train(services, task, recipe, name or _name(task, given), given)
 
@@ -122,7 +122,8 @@ def _name(task: str, given: LearningSet) -> str:
     return f"{task.replace('_', '-')}-{today}-{given.card['train_sum'][:6]}"
 
 
-def _privacy(services: Services, choice: Any) -> Privacy:
+def privacy_of(services: Services, choice: Any) -> Privacy:
+    """What becomes of sensitive rows, by the detector of the settings."""
     from tandem.loop.tune.learning import Privacy
     from tandem.privacy.masking import mask
 

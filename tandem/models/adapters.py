@@ -176,21 +176,22 @@ class Adapters:
             self._write_promoted({**slots, card.slot: [*history, name]})
         return card
 
-    def rollback(self, slot: str) -> tuple[str, str]:
-        """Take the adapter in force for `slot` away; its name, and that of the one before it,
-        which is in force now (empty: the small model as it is).
+    def rollback(self, slot: str, name: str) -> str:
+        """Take the adapter `name` out of force; the name of the one before it, which is in force
+        now (empty: the small model as it is).
 
-        Raises InvalidRequest where the slot has none.
+        Raises InvalidRequest where it is not in force.
         """
         with self._locked():
             slots = self.promoted()
             history = slots.get(slot, [])
-            if not history:
+            if history[-1:] != [name]:
                 raise InvalidRequest(
-                    "No adapter is in force for this.", "See `tandem adapters list`."
+                    f"The adapter {name!r} is not in force; nothing was changed.",
+                    "See `tandem adapters list`.",
                 )
             self._write_promoted({**slots, slot: history[:-1]})
-        return history[-1], history[-2] if len(history) > 1 else ""
+        return history[-2] if len(history) > 1 else ""
 
     def remove(self, name: str) -> None:
         """Remove an adapter, finished or half-trained. Raises InvalidRequest while it is in

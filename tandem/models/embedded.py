@@ -130,9 +130,13 @@ class EmbeddedServers:
     def _served_with(self, model_name: str) -> list[AdapterCard]:
         if not self._adapters.in_force():
             return []
+        return self._adapters.served_with(self.base_sum(model_name))
+
+    def base_sum(self, model_name: str) -> str:
+        """The sum of the model's file, where it is known without hashing; else empty."""
         if model_name not in self._sums:
             self._sums[model_name] = files.sum_of(model_name, self._settings)
-        return self._adapters.served_with(self._sums[model_name])
+        return self._sums[model_name]
 
     def invalidate(self, model_name: str) -> None:
         """Forget the endpoint; the next `endpoint` looks whether it lives. Call it when a

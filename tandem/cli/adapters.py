@@ -1,0 +1,136 @@
+"""`tandem adapters`: what was tuned, what is in force, and how to go back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tandem.settings import Settings
+
+if TYPE_CHECKING:
+    from tandem.loop.challenge import Duel, Side
+    from tandem.models.adapters import AdapterCard
+
+EXIT_NOT_BETTER = 5
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command("list")
+def list_adapters(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Whole cards, as JSON.")] = False,
+) -> None:
+    """List adapters, the newest first, with what is in force."""
+    from tandem.models.adapters import adapters_of
+
+    settings: Settings = ctx.obj
+    adapters = adapters_of(settings)
+    cards, used = adapters.all(), {card.name for card in adapters.in_force().values()}
+    if as_json:
+        told = [{**asdict(card), "in_force": card.name in used} for card in cards]
+        typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
+        return
+    if not cards:
+        typer.echo("There are no adapters. `tandem tune TASK --data FILE` makes one.")
+        return
+    for card in cards:
+        typer.echo(_line(card, card.name in used))
+
+
+@app.command()
+def promote(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="See `tandem adapters list`.")],
+    data: Annotated[Path, typer.Option(help="The file that it was tuned with.")],
+    test: Annotated[Path | None, typer.Option(help="As given to `tandem tune`.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Compare, and change nothing.")] = False,
+) -> None:
+    """Compare NAME with what is in force, on rows that it never saw; put it in force where it is
+    better by a paired test. Ends with 5 where it is not."""
+    from tandem.cli.tune import privacy_of
+    from tandem.loop.challenge import Challenge, why_not
+    from tandem.loop.tune.learning import learning_set
+    from tandem.services import Services
+
+    settings: Settings = ctx.obj
+    services = Services(settings)
+    card = services.adapters.get(name)
+    choice, seed = card.data.get("sensitive_rows", "leave_out"), int(card.data.get("seed", 0))
+    given = learning_set(data, card.labels, privacy_of(services, choice), test, seed)
+    challenge = Challenge(services, _progress)
+    duel = challenge.duel(card, given)
+    typer.echo(_told(duel))
+    if not duel.won:
+        typer.echo(f"Not put in force. {why_not(duel)}", err=True)
+        raise typer.Exit(EXIT_NOT_BETTER)
+    if dry_run:
+        typer.echo("It is better; nothing was changed (--dry-run).")
+        return
+    challenge.promote(card, duel)
+    typer.echo(
+        f"{name} is in force for {card.task}. Calibrations made without it no longer fit: run "
+        "`tandem calibrate` again for a promise."
+    )
+
+
+@app.command()
+def rollback(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The adapter in force that is to go.")],
+) -> None:
+    """Take NAME out of force; what was in force before it is so again."""
+    from tandem.models.adapters import adapters_of
+
+    adapters = adapters_of(ctx.obj)
+    before = adapters.rollback(adapters.get(name).slot, name)
+    typer.echo(f"{name} is out of force; {before or 'the model as it is'} answers now.")
+
+
+@app.command()
+def remove(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="An adapter that is not in force.")],
+) -> None:
+    """Remove an adapter, finished or half-trained."""
+    from tandem.models.adapters import adapters_of
+
+    adapters_of(ctx.obj).remove(name)
+    typer.echo(f"{name} was removed.")
+
+
+def _line(card: AdapterCard, used: bool) -> str:
+    won = card.quality.get("challenger", {}).get("right")
+    quality = f", {won[0]:.3f} right of {won[3]}" if won else ""
+    mark = "in force" if used else "        "
+    return f"{mark}  {card.name}  {card.task}, {len(card.labels)} labels{quality}, {card.made[:10]}"
+
+
+def _told(duel: Duel) -> str:
+    lines = [_side(duel.champion), _side(duel.challenger), _side(duel.head)]
+    difference = duel.comparison.difference
+    lines.append(
+        f"difference {difference.mean:+.3f} ({difference.low:+.3f} to {difference.high:+.3f}), "
+        f"p {duel.comparison.p:.4f}, n {difference.n}: {duel.comparison.finding}"
+    )
+    if duel.head.right.mean >= duel.challenger.right.mean:
+        lines.append(
+            "The head alone is no worse, and costs milliseconds: `tandem calibrate` puts it in "
+            "force."
+        )
+    return "\n".join(lines)
+
+
+def _side(side: Side) -> str:
+    right = side.right
+    seconds = f"p50 {side.p50_s or 0:.3f} s, p95 {side.p95_s or 0:.3f} s"
+    return f"{side.name}: {right.mean:.3f} ({right.low:.3f} to {right.high:.3f}) right, {seconds}"
+
+
+def _progress(what: str, done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        typer.echo(f"\r{what}: {done} of {of}   ", nl=done == of, err=True)

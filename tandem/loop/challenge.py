@@ -1,0 +1,254 @@
+"""Champion and challenger: an adapter goes live only where it beats what is in force, on rows that
+its training never saw, by a paired test.
+
+Its server is up before it goes live, so that no request waits for it, and the old one finishes what
+it is at work on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from tandem.errors import InvalidRequest, ModelError, SettingsError, from_info
+from tandem.graphs.tasks import Tasks
+from tandem.loop.measuring import OF_THE_ROW, profile_of
+from tandem.loop.tune.learning import Labelled, LearningSet
+from tandem.models.adapters import AdapterCard, Adapters
+from tandem.models.embeddings import embed_all
+from tandem.models.tier import CallContext
+from tandem.nodes.labels import LabelTask
+from tandem.nodes.run_task import attempted
+from tandem.quality.calibration.head import fit_head
+from tandem.services import Services
+from tandem.stats import Comparison, Interval, compare, quantile, wilson
+
+PROBES: Final = 20
+MOST_APART: Final = 0.05
+"""How far a label's probability may move between two servers: a prompt's prefix that is read anew
+or kept moves it by a little."""
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Side:
+    """How a candidate did on the held-out rows."""
+
+    name: str
+    right: Interval
+    p50_s: float | None
+    p95_s: float | None
+
+
+@dataclass(frozen=True)
+class Duel:
+    """The comparison. `comparison` is of the challenger against the champion."""
+
+    champion: Side
+    challenger: Side
+    comparison: Comparison
+    head: Side
+    """A linear head trained on the same rows: where it is no worse, it is the cheaper answer."""
+    others_unmoved: bool
+    """Whether prompts without an adapter are answered as before."""
+
+    @property
+    def won(self) -> bool:
+        """Whether the challenger may go live."""
+        return self.comparison.finding == "better" and self.others_unmoved
+
+    def told(self) -> dict[str, Any]:
+        """JSON-plain, for the card."""
+        return asdict(self)
+
+
+class _WithChallenger(Adapters):
+    """The adapters in force as they would be with the challenger."""
+
+    def __init__(self, own: Adapters, card: AdapterCard) -> None:
+        super().__init__(own.folder)
+        self._cards = {**own.in_force(), card.slot: card}
+
+    def in_force(self) -> dict[str, AdapterCard]:
+        return self._cards
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """Compares adapters with what is in force, and puts the better one in force."""
+
+    services: Services
+    progress: Progress = lambda _what, _done, _of: None
+
+    def duel(self, card: AdapterCard, given: LearningSet) -> Duel:
+        """`card` against what is in force for its slot, on the held-out rows of `given`.
+
+        Raises
+        ------
+        InvalidRequest: the rows are not those that the adapter's training left out.
+        ModelFileError: the adapter's file is not as it was made.
+        SettingsError: it was made for another base model, or adapters are switched off.
+        ModelError: a model gave no answer; nothing was changed.
+        """
+        self._refuse_strange(card, given)
+        rows = given.held_out
+        services = Services(self.services.settings)
+        services.__dict__["adapters"] = _WithChallenger(self.services.adapters, card)
+        before = self._ask(self.services, "champion", card, rows)
+        after = self._ask(services, "challenger", card, rows)
+        unmoved = self._unmoved(services, card, rows[:PROBES])
+        incumbent = self.services.adapters.in_force().get(card.slot)
+        return Duel(
+            champion=_side(incumbent.name if incumbent else "the model as it is", before),
+            challenger=_side(card.name, after),
+            comparison=compare(after.right, before.right),
+            head=self._head(given),
+            others_unmoved=unmoved,
+        )
+
+    def promote(self, card: AdapterCard, duel: Duel) -> AdapterCard:
+        """Put the winner in force, and note on its card how it won.
+
+        Raises
+        ------
+        InvalidRequest: it did not win; nothing was changed.
+        """
+        if not duel.won:
+            raise InvalidRequest(
+                f"{card.name} did not beat what is in force; nothing was changed.", why_not(duel)
+            )
+        adapters, old = self.services.adapters, self.services.adapters.in_force()
+        adapters.write(replace(card, quality=duel.told()))
+        promoted = adapters.promote(card.name)
+        self._retire(card, list(old.values()))
+        return promoted
+
+    def _retire(self, card: AdapterCard, old: Sequence[AdapterCard]) -> None:
+        held = sorted((one for one in old if one.base_sha256 == card.base_sha256), key=_by_name)
+        self.services.servers.retire(_model(self.services, card), held)
+
+    def _refuse_strange(self, card: AdapterCard, given: LearningSet) -> None:
+        adapters = self.services.adapters
+        adapters.check(card)
+        if not self.services.settings.adapters.enabled:
+            raise SettingsError("Adapters are switched off.", "Set adapters.enabled = true.")
+        known = self.services.servers.base_sum(_model(self.services, card))
+        if known != card.base_sha256:
+            raise SettingsError(
+                f"{card.name} was made for another base model ({card.base}).",
+                "Tune the model that is in use; nothing was changed.",
+            )
+        same = given.card["held_out_sum"] == card.data.get("held_out_sum")
+        if not same or given.card["train_sum"] != card.data.get("train_sum"):
+            raise InvalidRequest(
+                "These are not the rows that the adapter was tuned with, so some of those to judge "
+                "by may have been learnt.",
+                "Give the same files as to `tandem tune`; nothing was changed.",
+            )
+
+    def _ask(
+        self, services: Services, what: str, card: AdapterCard, rows: Sequence[Labelled]
+    ) -> _Said:
+        task = label_task(services, card.task)
+        said = _Said()
+        for done, row in enumerate(rows, start=1):
+            label, _, seconds = _label(services, task, row.text, card.labels)
+            said.right.append(float(label == row.label))
+            said.seconds.append(seconds)
+            self.progress(what, done, len(rows))
+        return said
+
+    def _unmoved(self, services: Services, card: AdapterCard, rows: Sequence[Labelled]) -> bool:
+        """Whether the model without an adapter says the same on the challenger's server."""
+        plain = replace(label_task(self.services, card.task), adapter=None)
+        for done, row in enumerate(rows, start=1):
+            old, before, _ = _label(self.services, plain, row.text, card.labels)
+            new, after, _ = _label(services, plain, row.text, card.labels)
+            apart = max((abs(before[k] - after.get(k, 0.0)) for k in before), default=0.0)
+            if apart > MOST_APART or (old != new and apart > 0.01):
+                return False
+            self.progress("the base on both servers", done, len(rows))
+        return True
+
+    def _head(self, given: LearningSet) -> Side:
+        texts = [row.text for row in (*given.train, *given.held_out)]
+        vectors = embed_all(self.services.embeddings, texts)
+        at = {label: number for number, label in enumerate(given.labels)}
+        learnt = np.array([at[row.label] for row in given.train])
+        count = len(given.train)
+        head = fit_head(texts[:count], vectors[:count], learnt, len(given.labels)).head
+        said = _Said()
+        for row, vector in zip(given.held_out, vectors[count:], strict=True):
+            began = time.perf_counter()
+            guess = head(row.text, vector)
+            said.seconds.append(time.perf_counter() - began)
+            said.right.append(float(guess.label == at[row.label]))
+        return _side("head", said)
+
+
+class _Said:
+    def __init__(self) -> None:
+        self.right: list[float] = []
+        self.seconds: list[float] = []
+
+
+def why_not(duel: Duel) -> str:
+    """Why the challenger may not go live, in words."""
+    if not duel.others_unmoved:
+        return "With it loaded, the model without it answers otherwise than before."
+    low, high = duel.comparison.difference.low, duel.comparison.difference.high
+    return (
+        f"The difference is {duel.comparison.difference.mean:+.3f} ({low:+.3f} to {high:+.3f}, "
+        f"p {duel.comparison.p:.3f}): {duel.comparison.finding}."
+    )
+
+
+def label_task(services: Services, name: str) -> LabelTask:
+    """The label task `name` as it is in force, without its calibration: the model's own answer.
+
+    Raises InvalidRequest where there is no such label task.
+    """
+    task = Tasks(services).get(name)
+    if not isinstance(task, LabelTask):
+        raise InvalidRequest(f"{name!r} is no task that ends in a label.", "Such as sentiment.")
+    return replace(task, calibrated=None)
+
+
+def _label(
+    services: Services, task: LabelTask, text: str, labels: Sequence[str]
+) -> tuple[str | None, dict[str, float], float]:
+    """The small model's label, its probabilities, and the seconds it took."""
+    profile = profile_of(services, task.name, {"text": text})
+    call = services.tier("slm", task.name).bind(
+        CallContext(
+            profile=profile,
+            deadline=time.time() + services.settings.limits.deadline_s,
+            task=task.name,
+        )
+    )
+    prepared = task.prepare({"text": text, "labels": list(labels)}, profile)
+    attempt = attempted(call, lambda: task.attempt(prepared, call))
+    error = attempt["error"]
+    if error is not None and error["code"] not in OF_THE_ROW:
+        raised = from_info(error)
+        raise raised if isinstance(raised, ModelError) else ModelError(str(raised))
+    output = attempt["output"] or {}
+    return output.get("label"), output.get("probabilities", {}), attempt["seconds"]
+
+
+def _side(name: str, said: _Said) -> Side:
+    seconds = said.seconds
+    right = wilson(sum(said.right), len(said.right))
+    return Side(name, right, quantile(seconds, 0.5), quantile(seconds, 0.95))
+
+
+def _model(services: Services, card: AdapterCard) -> str:
+    return services.settings.chain("slm", card.task)[0]
+
+
+def _by_name(card: AdapterCard) -> str:
+    return card.name
