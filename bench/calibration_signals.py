@@ -64,6 +64,8 @@ def figures(rows: FieldRows, scores: Floats, logprob: Floats) -> dict[str, Any]:
         "wrong_passed": float((~right).sum()),
         "AUROC": auroc(scores, right),
         "AUROC_logprob": auroc(logprob, right),
+        "AURC": curves.aurc(scores, right),
+        "AURC_logprob": curves.aurc(logprob, right),
         "ECE": curves.calibration_error(scores, right),
         "ECE_logprob": curves.calibration_error(np.exp(logprob), right),
     }
@@ -85,14 +87,23 @@ def certified(rows: FieldRows, splits: int, targets: Sequence[float]) -> dict[st
             accepted = scores[~certifying] >= (np.inf if threshold is None else threshold)
             entry = [float(threshold is None), float(accepted.mean())]
             entry += [float((accepted & right[~certifying]).sum()), float(accepted.sum())]
+            entry.append(
+                float(threshold is not None and broken(scores >= threshold, right, target))
+            )
             told.setdefault(f"{target}", []).append(entry)  # type: ignore[arg-type]
     found = {}
     for target, entries in told.items():
-        nothing, share, hits, accepted_rows = np.array(entries).T
+        nothing, share, hits, accepted_rows, false = np.array(entries).T
         found[f"none_{target}"] = float(nothing.mean())
         found[f"share_{target}"] = float(share.mean())
         found[f"precision_{target}"] = float(hits.sum() / max(accepted_rows.sum(), 1))
+        found[f"broken_{target}"] = float(false.mean())
     return found
+
+
+def broken(accepted: Bools, right: Bools, target: float) -> bool:
+    """Whether a promise is false of all rows that its score was not fitted on."""
+    return bool(accepted.any() and right[accepted].mean() < target)
 
 
 def cascade(
@@ -143,6 +154,7 @@ def extraction(services: KeptServices, data: Path, splits: int) -> dict[str, Any
         own = np.array([features.get("logprob", -9.0) for features in rows.features])
         told[name]["AUROC_field"] = auroc(own[rows.passed], rows.right[rows.passed])
         promises[name] = certified(rows, splits, TARGETS)
+    told["whole, no address"] = whole_answers(kept)
     levels = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
     mixed = {
         f"{least}{f', no {without}' * bool(without)}": cascade(kept, fields, scores, least, without)
@@ -150,6 +162,18 @@ def extraction(services: KeptServices, data: Path, splits: int) -> dict[str, Any
         for least in levels
     }
     return {"missing": kept.missing, "fields": told, "certified": promises, "cascade": mixed}
+
+
+def whole_answers(kept: Known) -> dict[str, Any]:
+    """The receipt as one answer: all its fields but the address are right, by one score."""
+    features = [dict(slm.attempt["signals"]) for slm in kept.slm]
+    outputs = (slm.attempt["output"] for slm in kept.slm)
+    verdicts = [judged(out, row.expected) for out, row in zip(outputs, kept.rows, strict=True)]
+    right = [all(ok for name, ok in one.items() if name != "address") for one in verdicts]
+    passed = np.array([not slm.failed for slm in kept.slm], dtype=bool)
+    rows = FieldRows(np.arange(len(right)), features, passed, np.array(right, dtype=bool))
+    scores = cross_validated(rows, folds(rows.right.astype(np.int64), FOLDS))
+    return figures(rows, scores, np.array([one.get("mean_logprob", 0.0) for one in features]))
 
 
 def faq(services: KeptServices, data: Path, splits: int) -> dict[str, Any]:
