@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from tandem.evals.evaluators.base import Feedback, Outputs, feedback, unserved
 from tandem.nodes.written_numbers import readings_of
 from tandem.quality.support import content_words
 from tandem.records import TierName
+
+SAME_STATEMENT: Final = 4
+"""So many different words make a quotation that stands on two pages the same statement."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,9 @@ class ValuesRight:
 
 @dataclass(frozen=True)
 class CitationsRight:
-    """Share of the facts that stand in a cited quotation of the fact's page. Applies to questions
-    with an answer; an answer that says there is none cites nothing."""
+    """Share of the facts that stand in a cited quotation: all words of the fact in one of its page,
+    or the fact word for word in one of another page, where it is long enough to be the same
+    statement. Applies to questions with an answer; one that says there is none cites nothing."""
 
     key: str = "citations_right"
 
@@ -78,5 +82,7 @@ def _named(value: str, text: str) -> bool:
 
 
 def _holds(citation: Mapping[str, Any], fact: Mapping[str, str]) -> bool:
-    words = content_words(fact["quote"])
-    return citation["source"] == fact["source"] and words <= content_words(citation["quote"])
+    words, quote = content_words(fact["quote"]), citation["quote"]
+    if citation["source"] == fact["source"]:
+        return words <= content_words(quote)
+    return len(words) >= SAME_STATEMENT and fact["quote"] in quote

@@ -22,7 +22,9 @@ from tandem.records import ErrorInfo, Message
 MAX_TOKENS: Final = 48
 VALUE_CHARS: Final = 100
 LEAST_FIT: Final = 0.25
-"""Least share of the question's words that the sentence and its heading hold."""
+"""Least share of the question's words that the sentence and its heading hold..."""
+ENOUGH_SHARED: Final = 1.5
+"""...and how many are enough in any case: of a long question a sentence holds few."""
 LEAST_COPIED: Final = 0.8
 """Least share of a value's words that its sentence holds, where it is not verbatim."""
 SYSTEM: Final = (
@@ -141,8 +143,10 @@ def find_place(value: str, question: Question, passage: Passage) -> Place | None
     for unit in units(passage["text"]):
         if not _holds(unit, value, said, figures):
             continue
-        fit = _fit(wanted, content_words(unit.text), above)
-        if fit >= LEAST_FIT and (best is None or fit > best.fit):
+        shared = _shared(wanted, content_words(unit.text), above)
+        fit = shared / len(wanted) if wanted else 1.0
+        enough = fit >= LEAST_FIT or shared >= ENOUGH_SHARED
+        if enough and (best is None or fit > best.fit):
             start = unit.start + passage["text"][unit.start : unit.end].index(unit.text)
             best = Place(start, start + len(unit.text), fit)
     return best
@@ -155,12 +159,10 @@ def _holds(unit: Unit, value: str, said: set[str], figures: set[str]) -> bool:
     return figures <= words and len(said & words) >= LEAST_COPIED * len(said)
 
 
-def _fit(wanted: set[str], words: set[str], above: set[str]) -> float:
-    """Share of the question's words that the sentence holds, those of the heading by half."""
-    if not wanted:
-        return 1.0
+def _shared(wanted: set[str], words: set[str], above: set[str]) -> float:
+    """How many of the question's words the sentence holds; those of the heading count by half."""
     held = wanted & words
-    return (len(held) + 0.5 * len((wanted & above) - held)) / len(wanted)
+    return len(held) + 0.5 * len((wanted & above) - held)
 
 
 def _plain(text: str) -> str:

@@ -29,7 +29,10 @@ def command(
     suite: Annotated[str, typer.Argument(help="A suite's name, or a TOML file of your own.")],
     policy: Annotated[
         list[str] | None,
-        typer.Option(help="slm_only, llm_only, tandem, random_mix:SHARE, settings:FILE."),
+        typer.Option(
+            help="slm_only, llm_only, slm_on_pages, llm_on_pages (research), tandem, "
+            "random_mix:SHARE, settings:FILE."
+        ),
     ] = None,
     n: Annotated[int | None, typer.Option("--n", min=1, help="At most so many rows.")] = None,
     data: Annotated[

@@ -75,7 +75,12 @@ def test_an_answer_is_right_with_every_value(output: Any, values: Any, score: fl
 def test_a_citation_is_right_that_holds_the_fact() -> None:
     assert scored("citations_right", answered("8", CITED), ["8"]) == 1.0
     elsewhere = {**CITED, "source": "gym.md"}
-    assert scored("citations_right", answered("8", elsewhere), ["8"]) == 0.0
+    assert scored("citations_right", answered("8", elsewhere), ["8"]) == 1.0
+    reworded = {"source": "gym.md", "quote": "8 dollars: a locker costs so much"}
+    assert scored("citations_right", answered("8", reworded), ["8"]) == 0.0
+    short = {"source": "gym.md", "quote": "8 dollars"}
+    assert scored("citations_right", answered("8", short), ["8"], (FACT | short,)) == 1.0
+    assert scored("citations_right", answered("8", CITED), ["8"], (short,)) == 0.0
     other = {"source": "gym.md", "quote": "A card costs 5 dollars"}
     assert scored("citations_right", answered("8", CITED), ["8"], (FACT, other)) == 0.5
     assert scored("citations_right", NOT_FOUND, ["8"]) == 0.0

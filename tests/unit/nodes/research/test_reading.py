@@ -78,6 +78,16 @@ def test_a_number_word_stands_for_its_digits() -> None:
     assert "four hours" in LEAVE[place.start : place.end]
 
 
+def test_of_a_long_question_a_sentence_need_not_hold_much() -> None:
+    asked = (
+        "How many weeks of FMLA remain in the year after next for someone who went on it before?"
+    )
+    text = "You went on leave in March. You will only have 8 weeks of FMLA until then."
+    place = find_place("8 weeks", question(asked), passage(text=text, heading="Family leave"))
+    assert place is not None
+    assert text[place.start : place.end].startswith("You will only have 8 weeks")
+
+
 def test_a_sentence_about_something_else_does_not_count() -> None:
     other = passage(text="The office has 35 windows.", heading="Building")
     assert find_place("35", SICK, other) is None
