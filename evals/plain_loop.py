@@ -7,7 +7,7 @@ a tool returns, documents and all, goes into the conversation that the next call
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tandem.errors import TandemError
@@ -63,7 +63,7 @@ def _refused(request: Request) -> Answer:
     raise ToolError(f"{request.get('task', '')} is no tool here.")
 
 
-def _messages(request: Request, functions: list[Mapping[str, Any]]) -> list[Message]:
+def _messages(request: Request, functions: Sequence[Mapping[str, Any]]) -> list[Message]:
     listed = "\n".join(json.dumps(dict(function)) for function in functions)
     documents = ", ".join(document_ids(request.get("documents", [])))
     asked = request_text(request) + (f"\nDocuments: {documents}" if documents else "")

@@ -16,6 +16,7 @@ from typing import Any, Final
 from tandem.errors import SettingsError
 from tandem.evals.cache import AnswerCache
 from tandem.evals.case import Case, digest
+from tandem.evals.checked_calls import checked_calls
 from tandem.evals.evaluators.tool_calls import tool_name
 from tandem.evals.on_pages import on_pages
 from tandem.evals.outcomes import gate_text, of_answer, of_attempt, timed
@@ -25,6 +26,7 @@ from tandem.evals.services import EvalServices, unguarded
 from tandem.evals.tool_schemas import json_schema_tools
 from tandem.graphs.tasks import Tasks
 from tandem.models.tier import CallContext, TierCall
+from tandem.nodes.agent.filling import choose_messages
 from tandem.nodes.run_task import attempted
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Prepared, Task
@@ -36,16 +38,10 @@ from tandem.settings import Settings, load
 Target = Callable[[Case], Result]
 POLICIES: Final = ("slm_only", "llm_only", "tandem")
 FORMS: Final = (
-    (
-    "slm_only, llm_only, slm_on_pages, llm_on_pages, plain_loop, tandem, random_mix:SHARE, "
-    "settings:FILE"
-)
+    "slm_only, llm_only, slm_on_pages, llm_on_pages, plain_loop, slm_checked, "
+    "tandem, random_mix:SHARE, settings:FILE"
 )
 MAX_TOOL_TOKENS: Final = 512
-TOOL_INSTRUCTIONS: Final = (
-    "You choose tools. Call every tool that the user's request needs, once for each thing that is "
-    "asked, with the arguments that the user gives. Where no tool fits the request, choose none."
-)
 _TOOL_TASK: Final = "tool_use"
 ON_PAGES: Final = frozenset({"slm_on_pages", "llm_on_pages"})
 """One prompt over the whole pages of the best passages: research only."""
@@ -53,6 +49,8 @@ ON_PAGES: Final = frozenset({"slm_on_pages", "llm_on_pages"})
 
 PLAIN_LOOP: Final = "plain_loop"
 """The LLM with tools, one call a turn: agent tasks only."""
+CHECKED: Final = "slm_checked"
+"""Tool calls of the SLM under the agent's check, else of the LLM: choosing tools only."""
 
 
 @dataclass
@@ -108,6 +106,8 @@ def _one_tier(policy: str, slm: TierTarget, llm: TierTarget) -> TierTarget | Non
         return slm if policy == "slm_only" else llm
     if policy in ON_PAGES:
         return replace(slm if policy == "slm_on_pages" else llm, policy=policy, pages=True)
+    if policy == CHECKED:
+        return replace(llm, policy=policy, checked=True)
     return replace(llm, policy=policy, loop=True) if policy == PLAIN_LOOP else None
 
 
@@ -127,6 +127,8 @@ def applies(policy: str, case: Case) -> bool:
     kind, acting = policy.partition(":")[0], case["task"] == "agent"
     if acting or kind == PLAIN_LOOP:
         return acting and kind in (PLAIN_LOOP, "tandem", "settings")
+    if policy == CHECKED:
+        return case["task"] == _TOOL_TASK
     if policy in ON_PAGES:
         return case["task"] == "research"
     return case["task"] != _TOOL_TASK or kind not in ("tandem", "settings")
@@ -176,6 +178,8 @@ class TierTarget:
     """Research reads whole pages, in one prompt."""
     loop: bool = False
     """Tools, one call a turn."""
+    checked: bool = False
+    """Tool calls of the SLM where the agent's check lets them pass, else of the LLM."""
 
     @cached_property
     def _tasks(self) -> Mapping[str, Task]:
@@ -194,7 +198,9 @@ class TierTarget:
         profile = _profile(case, request, services.assess(request, vault=vault))
         call = self._bound(services, case["task"], profile, vault)
         failed: list[str] = []
-        if case["task"] == _TOOL_TASK:
+        if self.checked:
+            attempt = self._checked(services, case, profile, vault)
+        elif case["task"] == _TOOL_TASK:
             attempt = attempted(call, lambda: _choose(case, call))
         elif self.loop:
             attempt = attempted(call, lambda: plain_loop(services, request, call))
@@ -205,6 +211,16 @@ class TierTarget:
         llm_price = services.tier("llm", case["task"]).price(attempt["usage"])
         result = of_attempt(self.policy, case, profile, attempt, failed, llm_price)
         return timed(result, max(own, 0.0), _leaks(case, services))
+
+    def _checked(
+        self, services: EvalServices, case: Case, profile: Profile, vault: Vault
+    ) -> Attempt:
+        def bound(tier: TierName) -> TierCall:
+            return replace(self, tier=tier)._bound(services, case["task"], profile, vault)
+
+        tools = json_schema_tools(case.get("tools", []))
+        text = case["request"]["text"]
+        return checked_calls(tools, text, lambda: bound("slm"), lambda: bound("llm"))
 
     def _bound(self, services: EvalServices, task: str, profile: Profile, vault: Vault) -> TierCall:
         deadline = time.time() + services.settings.limits.deadline_s
@@ -279,14 +295,8 @@ def _profile(case: Case, request: Request, assessed: Assessment) -> Profile:
 
 def _choose(case: Case, call: TierCall) -> Attempt:
     tools = json_schema_tools(case.get("tools", []))
-    calls = call.choose_calls(
-        [
-            {"role": "system", "content": TOOL_INSTRUCTIONS},
-            {"role": "user", "content": case["request"]["text"]},
-        ],
-        tools,
-        MAX_TOOL_TOKENS,
-    )
+    messages = choose_messages(tools, case["request"]["text"])
+    calls = call.choose_calls(messages, tools, MAX_TOOL_TOKENS)
     chosen = [{"name": tool_name(one.name), "arguments": dict(one.arguments)} for one in calls]
     return call.attempt({"calls": chosen})
 

@@ -122,10 +122,7 @@ def choose(
     The SLM's word counts where it makes one call and is sure of it; that none fits, or that there
     are several calls, the LLM says.
     """
-    messages: list[Message] = [
-        {"role": "system", "content": CHOOSE_SYSTEM + _listed(functions)},
-        {"role": "user", "content": text},
-    ]
+    messages = choose_messages(functions, text)
     by_name = {function["name"]: function for function in functions}
 
     def read(done: Completion) -> tuple[list[ToolCall], list[str]]:
@@ -188,8 +185,14 @@ def fill_messages(function: Function, text: str) -> list[Message]:
     ]
 
 
-def _listed(functions: Sequence[Function]) -> str:
-    return "\nTools:" + "".join(f"\n{json.dumps(dict(function))}" for function in functions)
+def choose_messages(functions: Sequence[Function], text: str) -> list[Message]:
+    """The prompt that asks for calls of `functions`. They stand in it, since a model without native
+    tool calls sees nothing of them else."""
+    listed = "".join(f"\n{json.dumps(dict(function))}" for function in functions)
+    return [
+        {"role": "system", "content": f"{CHOOSE_SYSTEM}\nTools:{listed}"},
+        {"role": "user", "content": text},
+    ]
 
 
 def _without(function: Function, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from tandem.evals.plain_loop import TURNS, plain_loop
 from tandem.evals.suite import SUITES, load_suite
 from tandem.evals.targets import applies, make_target
 from tandem.knowledge.tables import Tables
-from tandem.models.tier import ToolCall
+from tandem.models.tier import Token, ToolCall
 from tandem.records import Request
 from tandem.settings import load
 from tests.unit.evals.cases import case
 from tests.unit.evals.fakes import RulePool, RuleTier, bench
-from tests.unit.fakes import FakeTierCall
+from tests.unit.fakes import FakeTierCall, completion
 from tests.unit.services import FakeServices
 
 REQUEST: Request = {"text": "What is 2 + 3?"}
@@ -110,3 +110,35 @@ def test_the_tables_of_the_suite_can_be_asked() -> None:
     assert tables.query(sql).rows == [[16520.0]]
     assert tables.query("SELECT sum(nights) FROM trips WHERE traveller = 'Castro'").rows == [[7]]
     tables.close()
+
+
+LOOK = {
+    "name": "look.up",
+    "description": "looks",
+    "parameters": {"type": "dict", "properties": {"at": {"type": "string"}}, "required": ["at"]},
+}
+
+
+@pytest.mark.parametrize(("logprob", "tier"), [(-0.01, "slm"), (-3.0, "llm")])
+def test_checked_calls_are_the_slm_s_where_it_is_sure(
+    tmp_path: Path, logprob: float, tier: str
+) -> None:
+    text = '{"calls":[{"tool":"look_up","arguments":{"at":"noon"}}]}'
+    tokens = tuple(Token(char, logprob) for char in text)
+    slm = RuleTier("slm", lambda _: completion(text, tokens=tokens, cost=1.0))
+    llm = RuleTier("llm", lambda _: "", calls=iter([[ToolCall("look_up", {"at": "noon"})]] * 2))
+    asked = case(
+        task="tool_use",
+        request={"text": "Look up at noon."},
+        tools=[LOOK],
+        expected=[{"look.up": {"at": ["noon"]}}],
+    )
+    made = bench(tmp_path, RulePool(slm, llm))
+    result = make_target("slm_checked", made, lambda _: True)(asked)
+    made.close()
+    assert result["tier"] == tier
+    assert result["cost"] == pytest.approx(1.0, abs=1e-3)  # what the SLM took is paid either way
+    assert make("tool_calls", {})(result, asked, asked)["score"] == 1.0
+    assert not applies("slm_checked", case())
+    (prompt,) = [prompt for call in slm.bound for prompt in call.prompts]
+    assert '"look_up"' in prompt.messages[0]["content"]
