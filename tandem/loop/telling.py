@@ -146,7 +146,7 @@ def _verdict(outcome: Outcome, target: float) -> Iterator[str]:
         yield f"Overall {found.quality:.3f} are right; the LLM alone at its best prompt: {llm:.3f}."
     known = [one for one in outcome.outlooks if one.promise.threshold is not None and one.quality]
     best = max(known, key=lambda one: one.quality or 0.0, default=None)
-    if best is not None and best.promise.target != made.target:
+    if best and found.quality is not None and (best.quality or 0.0) > found.quality:
         yield (
             f"The promise of {best.promise.target:.1%} has the best overall quality "
             f"({best.quality:.3f}): with a weak LLM a stricter gate does harm."
