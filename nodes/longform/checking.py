@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from tandem.nodes.longform.lengths import TOLERANCE, word_count
+from tandem.quality.support import known_figures
 
 RUN: Final = 8
 """So many words in a row that stand twice are a repeat."""
-MOST_REPEATED: Final = 0.03
+MOST_REPEATED: Final = 0.05
 """Share of the runs of a text that may stand twice: names and fixed phrases do."""
-_SAID_BEFORE: Final = 0.5
+_SAID_BEFORE: Final = 0.3
 """A sentence is a repeat if this share of its runs stood before."""
 _SHORT: Final = 5
 """A sentence of fewer words may stand twice."""
@@ -31,6 +32,7 @@ _SENTENCE_END: Final = re.compile(
     r"(?:(?<=[.!?\u3002\uff01\uff1f])|(?<=[.!?][\"'\u201d\u2019)]))(?<!\b[A-Z]\.)\s+(?=\S)|\s*\n\s*"
 )
 _ENDS: Final = re.compile(r"[.!?\u3002\uff01\uff1f:][\"'\u201d\u2019)\]*]*\s*\Z")
+_ITEM: Final = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*\u2022])\s+")
 _PLACE: Final = re.compile(r"\[(?!p?\d+\])[A-Za-z][^\[\]\n]{1,40}\](?!\()")
 _HEADING: Final = re.compile(
     r"^\s*(?:#{1,6}\s|\*\*[^*\n]{1,90}\*\*:?\s*$|section \d+\b.{0,90}$)", re.I
@@ -70,24 +72,33 @@ def plain_marks(text: str) -> str:
     return _LATE_MARK.sub(r"\2\1", _MARKS.sub(one_by_one, text))
 
 
-def cleaned(text: str, marks: Collection[str], before: str, cut: bool = False) -> str:
+def cleaned(
+    text: str,
+    marks: Collection[str],
+    before: str,
+    cut: bool = False,
+    sources: Collection[str] = (),
+) -> str:
     """What a model wrote for a section, without what may not stand in it.
 
-    Left out are headings, sentences that cite an unknown mark or leave a place to fill in, and
-    sentences that were said before. From a paragraph that is nothing but repeats on, the text is
-    dropped: a small model that repeats itself goes on repeating itself.
+    Left out are headings, sentences that cite an unknown mark, leave a place to fill in or hold a
+    number or address that no source has, and sentences that were said before. From a paragraph that
+    is nothing but repeats on, the text is dropped: a small model that repeats itself goes on
+    repeating itself.
 
     Parameters
     ----------
     marks: those that the section was given.
     before: all that is already written.
     cut: the model was cut off, so that the last sentence is not whole.
+    sources: what numbers may come from; empty: from anywhere.
     """
     seen = _Seen(before)
     paragraphs: list[str] = []
     for paragraph in re.split(r"\n\s*\n", plain_marks(text).strip()):
         lines = [line for line in paragraph.splitlines() if line.strip()]
-        kept = [_kept(line, marks, seen) for line in lines if not _HEADING.match(line)]
+        plain = [line for line in lines if not _HEADING.match(line)]
+        kept = [_kept(line, marks, seen, sources) for line in plain]
         whole = "\n".join(line for line in kept if line)
         if whole:
             paragraphs.append(whole)
@@ -97,13 +108,17 @@ def cleaned(text: str, marks: Collection[str], before: str, cut: bool = False) -
     return _to_last_sentence(joined) if cut else joined
 
 
-def _kept(line: str, marks: Collection[str], seen: _Seen) -> str:
-    sentences = [one for one in sentences_of(line) if _is_sound(one, marks)]
-    return " ".join(one for one in sentences if seen.is_new(one))
+def _kept(line: str, marks: Collection[str], seen: _Seen, sources: Collection[str]) -> str:
+    """What is left of a line. Items of a list keep no number, which would show what is missing."""
+    bare = _ITEM.sub("", line)
+    sentences = [one for one in sentences_of(bare) if _is_sound(one, marks, sources)]
+    kept = " ".join(one for one in sentences if seen.is_new(one))
+    return f"- {kept}" if kept and bare != line else kept
 
 
-def _is_sound(sentence: str, marks: Collection[str]) -> bool:
-    return set(cited(sentence)) <= set(marks) and not _PLACE.search(sentence)
+def _is_sound(sentence: str, marks: Collection[str], sources: Collection[str]) -> bool:
+    known = set(cited(sentence)) <= set(marks) and not _PLACE.search(sentence)
+    return known and not (sources and known_figures(_MARK.sub("", sentence), sources))
 
 
 def sentences_of(text: str) -> list[str]:

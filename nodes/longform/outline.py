@@ -112,7 +112,7 @@ def outline_schema(count: int, marks: Sequence[str]) -> dict[str, Any]:
         "properties": {
             "sections": {
                 "type": "array",
-                "minItems": max(count - 1, 1),
+                "minItems": count,
                 "maxItems": count + 2,
                 "items": {
                     "type": "object",
@@ -175,4 +175,9 @@ def scaled(sections: Sequence[Planned], words: int) -> list[Planned]:
 
 def outline_lines(sections: Sequence[Mapping[str, Any]]) -> list[str]:
     """The outline as the writer sees it."""
-    return [f"{at}. {one['title']}: {one['purpose']}" for at, one in enumerate(sections, 1)]
+    return [f"{at}. {line}" for at, line in enumerate(bare_lines(sections), 1)]
+
+
+def bare_lines(sections: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Title and purpose of each section."""
+    return [f"{one['title']}: {one['purpose']}" for one in sections]

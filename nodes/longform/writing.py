@@ -7,16 +7,18 @@ written anew; a long one is cut after a sentence. What is still wrong then is wr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from typing_extensions import TypedDict
 
 from tandem.errors import ModelError
-from tandem.models.tier import Prompt, TierCall
+from tandem.models.tier import Completion, Prompt, TierCall
 from tandem.nodes.longform.checking import cleaned, problems_of, sentences_of, trimmed
+from tandem.nodes.longform.crediting import with_citations
 from tandem.nodes.longform.evidence import Passages, passage_lines
 from tandem.nodes.longform.lengths import word_count
-from tandem.nodes.longform.outline import BRIEF_TOKENS, outline_lines
+from tandem.nodes.longform.outline import BRIEF_TOKENS, bare_lines, outline_lines
 from tandem.nodes.texts import head_and_tail
 from tandem.records import Message
 
@@ -29,6 +31,8 @@ WARM: Final = 0.7
 """Temperature after a paragraph that was a repeat: the same prompt would give the same again."""
 SUMMARY_CHARS: Final = 150
 TOKENS_PER_WORD: Final = 2
+_LEAST_PIECE: Final = 10
+"""A paragraph of which fewer words are left was nothing but repeats."""
 WRITE_SYSTEM: Final = (
     "You write one section at a time of the text that the user asks for, in the language of the "
     "request: paragraphs of plain prose, without heading and without a word about the sections or "
@@ -55,6 +59,28 @@ class Section(TypedDict):
     repaired: bool
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What one section is written from.
+
+    Parameters
+    ----------
+    messages: the prompt.
+    passages: by mark.
+    before: the sections before it.
+    said: that, and what may not be said again: the lines of the outline.
+    sources: what numbers may come from, where there are passages.
+    """
+
+    tier: TierCall
+    messages: Sequence[Message]
+    passages: Passages
+    before: str
+    said: str
+    sources: Sequence[str]
+    aim: int
+
+
 def written(
     prepared: Mapping[str, Any],
     outline: Sequence[Mapping[str, Any]],
@@ -74,16 +100,18 @@ def written(
     ------
     ModelError, EgressBlocked: the tier gave no answer, and nothing of the section is there.
     """
-    at, before = len(done), text_of(done)
-    passages = {mark: prepared["passages"][mark] for mark in outline[at]["evidence"]}
-    messages = section_messages(prepared["brief"], outline, done, passages, aim)
-    text = _grown(tier, messages, passages, before, aim)
-    problems = problems_of(text, aim, before)
+    given = _given(prepared, outline, done, aim, tier)
+    text = _grown(given)
+    problems = problems_of(text, aim, given.before)
     if problems:
-        again = _objected(messages, problems)
-        text = _better(text, _again(tier, again, passages, before, aim), aim, before)
+        again = replace(given, messages=_objected(given.messages, problems))
+        text = _better(text, _again(again), given)
     return Section(
-        title=outline[at]["title"], text=text, aim=aim, by=tier.name, repaired=bool(problems)
+        title=outline[len(done)]["title"],
+        text=with_citations(text, given.passages),
+        aim=aim,
+        by=tier.name,
+        repaired=bool(problems),
     )
 
 
@@ -96,10 +124,32 @@ def continued(
 ) -> Section:
     """The last of the sections that are `done`, made longer until it has `aim` words."""
     last, earlier = done[-1], done[:-1]
-    passages = {mark: prepared["passages"][mark] for mark in outline[len(earlier)]["evidence"]}
-    messages = section_messages(prepared["brief"], outline, earlier, passages, aim)
-    text = _extended(tier, messages, passages, text_of(earlier), aim, last["text"])
-    return {**last, "text": trimmed(text, _most(aim)), "aim": aim}
+    given = _given(prepared, outline, earlier, aim, tier)
+    text = trimmed(_extended(given, last["text"]), _most(aim))
+    return {**last, "text": with_citations(text, given.passages), "aim": aim}
+
+
+def _given(
+    prepared: Mapping[str, Any],
+    outline: Sequence[Mapping[str, Any]],
+    done: Sequence[Section],
+    aim: int,
+    tier: TierCall,
+) -> _Given:
+    passages: Passages = {
+        mark: prepared["passages"][mark] for mark in outline[len(done)]["evidence"]
+    }
+    before = text_of(done)
+    read = [f"{one['heading']}\n{one['text']}" for one in passages.values()]
+    return _Given(
+        tier=tier,
+        messages=section_messages(prepared["brief"], outline, done, passages, aim),
+        passages=passages,
+        before=before,
+        said="\n".join([before, *bare_lines(outline)]),
+        sources=[prepared["brief"], before, *read] if read else [],
+        aim=aim,
+    )
 
 
 def text_of(sections: Sequence[Section]) -> str:
@@ -144,34 +194,18 @@ def _short(sentence: str) -> str:
     return sentence[:SUMMARY_CHARS].rsplit(None, 1)[0] + " ..."
 
 
-def _grown(
-    tier: TierCall,
-    messages: Sequence[Message],
-    passages: Passages,
-    before: str,
-    aim: int,
-    temperature: float = 0.0,
-) -> str:
-    prompt = Prompt(messages, max_tokens=_tokens(aim), temperature=temperature)
-    first = tier.complete(prompt)
-    text = cleaned(first.text, passages, before, cut=first.finish == "length")
-    extended = _extended(tier, messages, passages, before, aim, text)
-    return trimmed(extended, _most(aim))
+def _grown(given: _Given, temperature: float = 0.0) -> str:
+    first = given.tier.complete(Prompt(given.messages, _tokens(given.aim), temperature=temperature))
+    text = _cleaned(given, first, given.said)
+    return trimmed(_extended(given, text), _most(given.aim))
 
 
-def _extended(
-    tier: TierCall,
-    messages: Sequence[Message],
-    passages: Passages,
-    before: str,
-    aim: int,
-    text: str,
-) -> str:
+def _extended(given: _Given, text: str) -> str:
     """`text` and further paragraphs, until it is as long as it should be or nothing new comes."""
     failures = 0
     for _ in range(EXTENSIONS):
-        missing = aim - word_count(text)
-        if not text or missing < max(aim // 10, 20) or failures == FAILURES:
+        missing = given.aim - word_count(text)
+        if not text or missing < max(given.aim // 10, 20) or failures == FAILURES:
             break
         words = min(max(missing, 40), PARAGRAPH_WORDS)
         more: Sequence[Message] = (
@@ -179,23 +213,26 @@ def _extended(
             {"role": "user", "content": MORE.format(words=words)},
         )
         warm = WARM if failures else 0.0
+        prompt = Prompt([*given.messages, *more], _tokens(words), temperature=warm)
         try:
-            done = tier.complete(Prompt([*messages, *more], _tokens(words), temperature=warm))
+            done = given.tier.complete(prompt)
         except ModelError:
             break  # what is there is kept; the next section tells
-        so_far = f"{before}\n\n{text}"
-        piece = cleaned(done.text, passages, so_far, cut=done.finish == "length")
-        failures += word_count(piece) < 10
+        piece = _cleaned(given, done, f"{given.said}\n{text}")
+        failures += word_count(piece) < _LEAST_PIECE
         text = f"{text}\n\n{piece}" if piece else text
     return text
 
 
-def _again(
-    tier: TierCall, messages: Sequence[Message], passages: Passages, before: str, aim: int
-) -> str:
+def _cleaned(given: _Given, done: Completion, said: str) -> str:
+    cut = done.finish == "length"
+    return cleaned(done.text, given.passages, said, cut=cut, sources=given.sources)
+
+
+def _again(given: _Given) -> str:
     """A second version; empty where the tier gives none, since there is a first."""
     try:
-        return _grown(tier, messages, passages, before, aim, WARM)
+        return _grown(given, WARM)
     except ModelError:
         return ""
 
@@ -206,11 +243,12 @@ def _objected(messages: Sequence[Message], problems: Sequence[str]) -> list[Mess
     return [*messages[:-1], {"role": last["role"], "content": f"{last['content']}\n{objection}"}]
 
 
-def _better(first: str, second: str, aim: int, before: str) -> str:
+def _better(first: str, second: str, given: _Given) -> str:
     """The version with fewer problems, or else the one whose length is nearer."""
 
     def badness(text: str) -> tuple[int, int]:
-        return len(problems_of(text, aim, before)), abs(word_count(text) - aim)
+        problems = problems_of(text, given.aim, given.before)
+        return len(problems), abs(word_count(text) - given.aim)
 
     return min(first, second, key=badness)
 

@@ -16,7 +16,7 @@ class LongformSettings(Section):
     """A request for more is refused."""
     page_words: int = Field(default=450, ge=100, le=1000)
     """Words of a page, where a request asks for pages."""
-    section_words: int = Field(default=300, ge=100, le=1000)
+    section_words: int = Field(default=220, ge=100, le=1000)
     """What a section should have; decides how many there are, 12 at most."""
     passages: int = Field(default=3, ge=0, le=10)
     """Passages of the knowledge base and of the documents that a section is given."""

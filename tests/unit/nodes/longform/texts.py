@@ -12,12 +12,16 @@ TOP = '{"title":"The garden club","summary":"What new members should know."}'
 
 
 def prose(words: int, topic: str) -> str:
-    """About `words` words in sentences of ten, none like another."""
-    sentences = [
-        " ".join([f"{topic}{number}", *(f"{topic}{number}x{at}" for at in range(9))]) + "."
+    """About `words` words in sentences of ten, none like another, and without digits."""
+    return " ".join(
+        " ".join(_word(topic, number, at) for at in range(10)) + "."
         for number in range(max(words // 10, 1))
-    ]
-    return " ".join(sentences)
+    )
+
+
+def _word(topic: str, number: int, at: int) -> str:
+    letters = "".join(chr(97 + int(digit)) for digit in f"{number:03}{at}")
+    return f"{topic}{letters}"
 
 
 def outline(*titles: str, words: int = 150, **fields: Any) -> str:
