@@ -36,14 +36,18 @@ _TEXT_KEYS: Final = ("answer", "reply", "text")
 
 
 class Event(TypedDict):
-    """What `stream` yields: a finished node, a piece of text, or the answer (the last one)."""
+    """What `stream` yields: a finished node, how far the work is, a piece of text, or the answer
+    (the last one)."""
 
     event: str
-    """`node`, `token` or `answer`."""
+    """`node`, `progress`, `token` or `answer`."""
     node: NotRequired[str]
     text: NotRequired[str]
     verified: NotRequired[bool]
     """False for text that the quality check may still reject."""
+    progress: NotRequired[dict[str, Any]]
+    """What a task of several steps tells of its work: counts and names under one key (`section` of
+    a long text...). With `stream_unverified` a `section` also holds its text."""
     answer: NotRequired[Answer]
 
 
@@ -159,11 +163,17 @@ class Tandem:
         modes: list[Literal["updates", "custom"]] = ["updates", "custom"]
         last: Answer | None = None
         with self.runs.begin(context, config) as options:
-            for mode, chunk in self.graph.stream(
-                Input(request=made), config, context=context, stream_mode=modes, **options
+            for path, mode, chunk in self.graph.stream(
+                Input(request=made),
+                config,
+                context=context,
+                stream_mode=modes,
+                subgraphs=True,
+                **options,
             ):
-                last = _answer_in(mode, chunk) or last
-                yield from _events(mode, chunk)
+                if not path:  # a delegated request has an answer of its own
+                    last = _answer_in(mode, chunk) or last
+                yield from _events(mode, chunk, inner=bool(path))
             result = {"__interrupt__": ()} if last is None else {"answer": last}
             last = self.runs.ended(config, result)
         yield from _end(last)
@@ -257,13 +267,15 @@ class Tandem:
         return cast("Request", given), context, config
 
 
-def _events(mode: str, chunk: Any) -> Iterator[Event]:
+def _events(mode: str, chunk: Any, inner: bool) -> Iterator[Event]:
     if mode == "updates":
         for node in chunk:
-            if node != "__interrupt__":
+            if node != "__interrupt__" and not inner:
                 yield {"event": "node", "node": node}
     elif "token" in chunk:
         yield {"event": "token", "text": chunk["token"], "verified": False}
+    elif "answer" not in chunk:
+        yield {"event": "progress", "progress": chunk}
 
 
 def _answer_in(mode: str, chunk: Any) -> Answer | None:
