@@ -125,10 +125,13 @@ class Classify:
         return {"name": document["name"], "text": self.services.document_text(document)}
 
     def _what_it_can(self, document: Document) -> Document:
+        settings = self.services.settings
         name, why = document["name"], document.get("unreadable", "")
         if not why:
             try:
-                text, whole = read_start(document, self.services.settings.limits)
+                text, whole = read_start(
+                    document, settings.limits, settings.research.document_chars
+                )
             except DocumentError as error:
                 why = error.what
             else:

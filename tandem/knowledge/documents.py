@@ -81,12 +81,12 @@ def read_document(document: Document, limits: Limits) -> str:
     return text
 
 
-def read_start(document: Document, limits: Limits) -> tuple[str, int]:
-    """The text of a document, or its first `limits.text_chars` characters, and how many the whole
-    has. Raises DocumentError as `read_document`, but for the length of the text."""
+def read_start(document: Document, limits: Limits, most: int) -> tuple[str, int]:
+    """The text of a document, or its first `most` characters, and how many the whole has. Raises
+    DocumentError as `read_document`, but for the length of the text."""
     endless = limits.model_copy(update={"text_chars": sys.maxsize})
     text = read_document(document, endless)
-    return text[: limits.text_chars], len(text)
+    return text[:most], len(text)
 
 
 def load_file(path: Path, limits: Limits) -> Document:

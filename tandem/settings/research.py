@@ -17,3 +17,6 @@ class ResearchSettings(Section):
     readings: int = Field(default=24, ge=1, le=200)
     """Pairs of question and passage in a round."""
     rounds: int = Field(default=2, ge=1, le=2)
+    document_chars: int = Field(default=600_000, ge=1)
+    """Of a longer document the beginning is read. What is longer than privacy.detector_chars, or
+    takes longer than privacy.detector_seconds to look through, counts as secret."""

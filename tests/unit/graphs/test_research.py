@@ -257,8 +257,10 @@ def test_a_huge_document_is_read_from_its_beginning(tmp_path: Path) -> None:
 
     made = services(tmp_path)
     made.__dict__["embeddings"] = WordEmbeddings()
-    most = made.settings.limits.text_chars
-    text = f"{LOCKER}\n\n{GYM}\n\n" + "Nothing of note here.\n\n" * (most // 10)
+    most = 5000
+    limits = made.settings.research.model_copy(update={"document_chars": most})
+    made.settings.__dict__["research"] = limits
+    text = f"{LOCKER}\n\n{GYM}\n\n" + "Nothing of note here.\n\n" * 1000
     answer = ask(made, {**REQUEST, "documents": [{"name": "huge.txt", "text": text}]})
     assert answer["status"] == "accepted"
     cut = answer["output"]["coverage"]["documents"]["cut"]

@@ -57,9 +57,9 @@ def test_any_documents_can_be_searched(pages: dict[str, str], query: str) -> Non
 
 def test_of_a_long_document_the_beginning_is_read() -> None:
     document = {"name": "a.txt", "text": "x" * 30}
-    assert read_start(document, Limits(text_chars=10)) == ("x" * 10, 30)  # type: ignore[arg-type]
+    assert read_start(document, Limits(text_chars=5), 10) == ("x" * 10, 30)  # type: ignore[arg-type]
     with pytest.raises(DocumentError, match="empty"):
-        read_start({"name": "a.txt", "text": ""}, Limits())
+        read_start({"name": "a.txt", "text": ""}, Limits(), 10)
 
 
 def test_a_folder_becomes_documents_and_what_cannot_be_opened_is_told(tmp_path: Path) -> None:
