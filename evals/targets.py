@@ -28,6 +28,7 @@ from tandem.graphs.tasks import Tasks
 from tandem.models.tier import CallContext, TierCall
 from tandem.nodes.agent.filling import choose_messages
 from tandem.nodes.run_task import attempted
+from tandem.nodes.stages import OneShot
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Prepared, Task
 from tandem.privacy.assess import Assessment
@@ -38,13 +39,17 @@ from tandem.settings import Settings, load
 Target = Callable[[Case], Result]
 POLICIES: Final = ("slm_only", "llm_only", "tandem")
 FORMS: Final = (
-    "slm_only, llm_only, slm_on_pages, llm_on_pages, plain_loop, slm_checked, "
+    "slm_only, llm_only, llm_one_shot, slm_on_pages, llm_on_pages, plain_loop, slm_checked, "
     "tandem, random_mix:SHARE, settings:FILE"
 )
 MAX_TOOL_TOKENS: Final = 512
 _TOOL_TASK: Final = "tool_use"
 ON_PAGES: Final = frozenset({"slm_on_pages", "llm_on_pages"})
 """One prompt over the whole pages of the best passages: research only."""
+
+
+ONE_SHOT: Final = "llm_one_shot"
+"""One plain prompt in place of a task's own steps: tasks that have a `one_shot`."""
 
 
 PLAIN_LOOP: Final = "plain_loop"
@@ -106,6 +111,8 @@ def _one_tier(policy: str, slm: TierTarget, llm: TierTarget) -> TierTarget | Non
         return slm if policy == "slm_only" else llm
     if policy in ON_PAGES:
         return replace(slm if policy == "slm_on_pages" else llm, policy=policy, pages=True)
+    if policy == ONE_SHOT:
+        return replace(llm, policy=policy, one_shot=True)
     if policy == CHECKED:
         return replace(llm, policy=policy, checked=True)
     return replace(llm, policy=policy, loop=True) if policy == PLAIN_LOOP else None
@@ -131,6 +138,8 @@ def applies(policy: str, case: Case) -> bool:
         return case["task"] == _TOOL_TASK
     if policy in ON_PAGES:
         return case["task"] == "research"
+    if policy == ONE_SHOT:
+        return case["task"] in ("longform", "contract_review")
     return case["task"] != _TOOL_TASK or kind not in ("tandem", "settings")
 
 
@@ -176,6 +185,8 @@ class TierTarget:
     public: Callable[[str], bool]
     pages: bool = False
     """Research reads whole pages, in one prompt."""
+    one_shot: bool = False
+    """A task of several steps does them all in one plain prompt."""
     loop: bool = False
     """Tools, one call a turn."""
     checked: bool = False
@@ -223,7 +234,9 @@ class TierTarget:
         return checked_calls(tools, text, lambda: bound("slm"), lambda: bound("llm"))
 
     def _bound(self, services: EvalServices, task: str, profile: Profile, vault: Vault) -> TierCall:
-        deadline = time.time() + services.settings.limits.deadline_s
+        allowed_ms = profile["deadline_ms"]
+        seconds = allowed_ms / 1000 if allowed_ms else services.settings.limits.deadline_s
+        deadline = time.time() + seconds
         context = CallContext(
             profile=profile, deadline=deadline, task=task, run_id="evaluation", vault=vault
         )
@@ -243,7 +256,8 @@ class TierTarget:
         return on_pages(task, prepared, services.knowledge.read, call)
 
     def _attempt(self, task: Task, prepared: Prepared, call: TierCall) -> tuple[Attempt, list[str]]:
-        attempt = attempted(call, lambda: task.attempt(prepared, call))
+        asked = task.one_shot if self.one_shot and isinstance(task, OneShot) else task.attempt
+        attempt = attempted(call, lambda: asked(prepared, call))
         if attempt["error"]:
             return attempt, []
         return attempt, [gate_text(failure) for failure in task.check(prepared, attempt)]
