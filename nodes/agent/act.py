@@ -39,7 +39,7 @@ class Act:
     ) -> Actor:
         tier = state["decision"]["tier"]
         limits = self.services.settings.limits
-        ends = ends_at(state["started"], state["deadline"], limits)
+        ends = ends_at(state, limits)
         state = cast("AgentState", {**state, "deadline": ends})
         return Actor(
             tools=self.toolbox(state, context_of(runtime), delegated),

@@ -168,7 +168,8 @@ class _Work:
 
 def correction_messages(request: Request, tool: Tool) -> list[Message]:
     """The start of the prompt that asks for other arguments."""
-    asked = f"Request: {request_text(request)}\nTool: {tool.name}: {tool.description}"
+    # A model without native tool calls sees nothing of the tool but what stands here.
+    asked = f"Request: {request_text(request)}\nTool: {json.dumps(tool.function)}"
     return [{"role": "system", "content": CORRECT_SYSTEM}, {"role": "user", "content": asked}]
 
 

@@ -30,7 +30,7 @@ class Dispatch:
 
     def __call__(self, state: AgentState, runtime: Runtime[Context]) -> dict[str, Any]:
         """Decide what comes next."""
-        update = taken_in(state)
+        update = {**taken_in(state), **waited_for(state, self.clock())}
         settings = self.services.settings
         spent = {**state, **update}
         limit = limit_reached(spent, settings.limits, settings.currency, self.clock())
@@ -40,7 +40,7 @@ class Dispatch:
         arranged = arrange(update["steps"], self.toolbox(state, context_of(runtime)))
         update |= {"steps": arranged.steps, "sendings": arranged.sendings}
         if arranged.sendings:
-            return {**update, "next": "send"}
+            return {**update, "sent": self.clock(), "next": "send"}
         if not may_replan(arranged.steps):
             return {**update, "next": "synthesise"}
         most = settings.limits.agent_steps
@@ -48,6 +48,18 @@ class Dispatch:
             return {**update, "next": "plan"}
         limit = f"the limit of {most} steps is reached (limits.agent_steps)"
         return {**update, "limit": limit, "next": "synthesise"}
+
+
+def waited_for(state: AgentState, now: float) -> dict[str, float]:
+    """The deadline moved by what a person took to answer, which is no time of the run's."""
+    if not any(sending["node"] == "approve" for sending in state.get("sendings", [])):
+        return {}
+    waited = max(0.0, now - state.get("sent", now))
+    return {
+        "deadline": state["deadline"] + waited,
+        "waited": state.get("waited", 0.0) + waited,
+        "sent": now,
+    }
 
 
 def taken_in(state: AgentState) -> dict[str, Any]:

@@ -12,9 +12,16 @@ SHARE_FOR_STEPS: Final = 0.8
 """Share of a run's time that its steps may take; the rest is for the answer."""
 
 
-def ends_at(started: float, deadline: float, limits: Limits) -> float:
-    """Unix time, in seconds, until which steps may work."""
-    return started + min(limits.agent_seconds, SHARE_FOR_STEPS * (deadline - started))
+def ends_at(state: Mapping[str, Any], limits: Limits) -> float:
+    """Unix time, in seconds, until which steps may work; what a person took to answer comes on
+    top (`deadline` holds that already)."""
+    begun = state["started"] + state.get("waited", 0.0)
+    return float(begun + min(limits.agent_seconds, _share(state)))
+
+
+def _share(state: Mapping[str, Any]) -> float:
+    allowed = state["deadline"] - state["started"] - state.get("waited", 0.0)
+    return float(SHARE_FOR_STEPS * allowed)
 
 
 def limit_reached(state: Mapping[str, Any], limits: Limits, currency: str, now: float) -> str:
@@ -22,7 +29,7 @@ def limit_reached(state: Mapping[str, Any], limits: Limits, currency: str, now: 
 
     Parameters
     ----------
-    state: `attempts`, `delegated`, `started` and `deadline` of the run.
+    state: `attempts`, `delegated`, `started`, `deadline` and, where there is one, `waited`.
     now: unix time, seconds.
     """
     attempts = state["attempts"]
@@ -32,9 +39,9 @@ def limit_reached(state: Mapping[str, Any], limits: Limits, currency: str, now: 
     cost = sum(each["cost"] for each in [*attempts, *state["delegated"]])
     if cost >= limits.agent_cost:
         return f"the limit of {limits.agent_cost:g} {currency} is reached (limits.agent_cost)"
-    if now < ends_at(state["started"], state["deadline"], limits):
+    if now < ends_at(state, limits):
         return ""
-    share = SHARE_FOR_STEPS * (state["deadline"] - state["started"])
+    share = _share(state)
     if limits.agent_seconds <= share:
         return f"the limit of {limits.agent_seconds:g} s is reached (limits.agent_seconds)"
     return f"the steps' share of the time allowed, {share:.0f} s, is used up (the deadline)"

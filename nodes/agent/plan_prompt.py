@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tandem.nodes.agent.plan_schema import may_stay_open
 from tandem.nodes.agent.references import needs, number_of
 from tandem.records import Document, Message, Request, Step
 from tandem.tools.base import Tool
@@ -28,6 +29,9 @@ PLAN_SYSTEM: Final = (
     "$s1 is the result of step s1.\n"
     "- A date or a count of words never comes from your memory: use a tool.\n"
     "Tools:\n"
+)
+OPEN_RULE: Final = (
+    "\nOf {tools}, leave out the arguments that the request itself gives; they are filled in."
 )
 _EXAMPLES: Final[Sequence[tuple[str, dict[str, Any]]]] = (
     (
@@ -92,6 +96,8 @@ _TOLD: Final[Mapping[str, str]] = {
 def plan_messages(request: Request, tools: Mapping[str, Tool]) -> list[Message]:
     """The planner's prompt: rules and tools, examples as past turns, the request."""
     listed = "\n".join(f"- {_signature(tool)}: {tool.description}" for tool in tools.values())
+    open_ones = ", ".join(name for name, tool in tools.items() if may_stay_open(tool))
+    listed += OPEN_RULE.format(tools=open_ones) if open_ones else ""
     messages: list[Message] = [{"role": "system", "content": PLAN_SYSTEM + listed}]
     for asked, plan in _EXAMPLES:
         if all(step["tool"] in tools for step in plan.values()):

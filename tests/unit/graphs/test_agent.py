@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tandem.errors import ModelUnavailable
+from tandem.graphs import hybrid
 from tandem.graphs.agent import build, route_dispatch, route_plan
 from tandem.models.tier import Token
 from tandem.nodes.accounting import all_llm_cost, total_cost
@@ -281,3 +282,22 @@ def test_routers_refuse_what_they_do_not_know() -> None:
     for router in (route_plan, route_dispatch):
         with pytest.raises(ValueError, match="cannot lead"):
             router({"request": {"text": ""}, "next": "nowhere"})
+
+
+def test_the_main_graph_answers_with_the_agent_s_steps_and_says_what_is_lacking(
+    tmp_path: Path,
+) -> None:
+    first = plan(s1=("find", {"what": "holiday"}), s2=("calculate", {"expression": "2 + 3"}))
+    again = plan(s3=("find", {"what": "free days"}))
+    services = FakeServices(tmp_path, llm=[first, again, said("It is 5.")])
+    graph = hybrid.build(services, tools=[Finder().tool]).compile()
+    request: Request = {"text": "Holidays, and 2 + 3?", "task": "agent"}
+    events = graph.stream({"request": request}, stream_mode="custom", subgraphs=True)
+    streamed: list[Any] = [event[-1] for event in events]
+    answer = streamed[-1]["answer"]
+    assert answer["status"] == "accepted"
+    assert [step["status"] for step in answer["steps"]] == ["failed", "done", "failed"]
+    assert "partial: nothing came of s1 (find), s3 (find)" in answer["reasons"]
+    assert streamed[0] == {"plan": {"s1": "find", "s2": "calculate"}}
+    purposes = [attempt["purpose"] for attempt in answer["attempts"]]
+    assert purposes == ["plan", "plan", "synthesise"]

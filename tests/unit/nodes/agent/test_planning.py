@@ -223,6 +223,18 @@ def test_the_schema_admits_money_and_references_for_numbers() -> None:
     assert not valid({"s1": days})
 
 
+def test_a_tool_of_many_arguments_may_be_planned_without_them() -> None:
+    text = {"type": "string"}
+    book = Tool("book", "books", parameters({"place": text, "day": text, "name": text}), str)
+    tools = build_tools(REQUEST, extra=[book])
+    schema = jsonschema.Draft202012Validator(plan_schema(tools, 6))
+    assert schema.is_valid({"s1": {"tool": "book", "arguments": {}}})
+    assert schema.is_valid({"s1": {"tool": "book", "arguments": {"day": "Monday"}}})
+    assert not schema.is_valid({"s1": {"tool": "sentiment", "arguments": {}}})
+    assert "Of book, leave out" in plan_messages(REQUEST, tools)[0]["content"]
+    assert "leave out" not in plan_messages(REQUEST, TOOLS)[0]["content"]
+
+
 def done(name: str, result: Any) -> Step:
     return done_step(name, "x", result)
 
