@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import socket
 import subprocess
 import sys
@@ -122,3 +123,14 @@ def test_mcp_lists_the_graph_with_what_it_is_for(url: str) -> None:
     assert tool["name"] == "hybrid"
     assert "small language model" in tool["description"]
     assert "request" in tool["inputSchema"]["properties"]
+
+
+async def test_an_mcp_client_runs_the_graph(url: str) -> None:
+    mcp = pytest.importorskip("mcp", reason="the extra `mcp` is not installed")
+    async with mcp.Client(f"{url}/mcp", read_timeout_seconds=300) as client:
+        (tool,) = (await client.list_tools()).tools
+        assert "labels" in str(tool.input_schema)
+        told: Any = await client.call_tool(tool.name, {"request": REQUEST})
+    assert not told.is_error
+    answer = ast.literal_eval(told.content[0].text)["answer"]  # so that server writes it
+    assert (answer["status"], answer["output"]["label"]) == ("accepted", "positive")
