@@ -159,7 +159,7 @@ class Reason:
             answer = _parsed(tier.complete(self._typed(messages, work, schema or PLAIN)).text)
             if schema is None:
                 answer = _plain(answer)
-        output = {"work": work, "answer": answer, "steps": []}
+        output: dict[str, Any] = {"work": work, "answer": answer, "steps": []}
         return tier.attempt(output, signals=token_signals(done.tokens))
 
     def _typed(self, messages: Sequence[Message], work: str, schema: Mapping[str, Any]) -> Prompt:
