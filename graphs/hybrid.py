@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from langgraph.graph import END, START, StateGraph
 
-from tandem.graphs import agent, longform, research
+from tandem.graphs import agent, contract, longform, research
 from tandem.graphs.private_graph import Builder
 from tandem.graphs.subtasks import Subtasks
 from tandem.graphs.tasks import SLM_NODES, Tasks
@@ -37,6 +37,7 @@ classify left, and ends with `prepared` and the last of `attempts` to be judged,
 SUBGRAPHS: Final[Mapping[str, SubGraph]] = {
     "research": research.build,
     "longform": longform.build,
+    "contract": contract.build,
 }
 """By the node that the task names (Task.node)."""
 

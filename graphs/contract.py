@@ -1,0 +1,71 @@
+"""The contract's graph: read -> judge (an open hypothesis each, in parallel) -> conclude.
+
+`read` asks no model: the head decides what it is sure of. It begins with the state that classify
+left and ends with the attempt that quality_check is to judge, or with an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Literal
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+
+from tandem.nodes.closing import Closing
+from tandem.nodes.contract.conclude import Conclude
+from tandem.nodes.contract.judge import JudgeItem
+from tandem.nodes.contract.read import ReadContract
+from tandem.nodes.contract.reading import Reader
+from tandem.nodes.contract.state import ContractState
+from tandem.nodes.contract.task import ContractReview
+from tandem.nodes.state import Context
+from tandem.services import Services
+
+
+def build(
+    services: Services,
+) -> StateGraph[ContractState, Context, ContractState, ContractState]:
+    """The graph over `services`."""
+
+    @cache
+    def task() -> ContractReview:
+        return contract_review(services)
+
+    builder = StateGraph(ContractState, Context)
+    nodes: dict[str, Callable[..., dict[str, Any]]] = {
+        "read": ReadContract(task),
+        "judge": JudgeItem(services, task),
+        "conclude": Conclude(services, task),
+    }
+    for name, node in nodes.items():
+        builder.add_node(name, Closing(services, node), input_schema=ContractState)
+    builder.add_edge(START, "read")
+    builder.add_conditional_edges("read", route_read, ["judge", "conclude", END])
+    builder.add_edge("judge", "conclude")
+    builder.add_edge("conclude", END)
+    return builder
+
+
+def contract_review(services: Services) -> ContractReview:
+    """The task under the settings of `services`."""
+    settings = services.settings
+    own = settings.contracts
+    return ContractReview(
+        Reader(
+            settings=own,
+            read=services.document_text,
+            checklist=settings.path(own.checklist) if own.checklist else None,
+            head=settings.path(own.head) if own.head else None,
+        )
+    )
+
+
+def route_read(state: ContractState) -> list[Send] | Literal["conclude", "__end__"]:
+    """To a model with each open item, straight to the report, or out with an error."""
+    if state.get("error"):
+        return "__end__"
+    if not state["open"] or state["ask"] is None:
+        return "conclude"
+    return [Send("judge", {**state, "item": item}) for item in state["open"]]

@@ -1,0 +1,188 @@
+"""What a model is asked of a contract: a hypothesis over passages, a clause's type, a value.
+
+Every answer is held to a choice or a schema, and what it names is looked up in the text by code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from typing_extensions import TypedDict
+
+from tandem.models.tier import Prompt, TierCall
+from tandem.nodes.contract.checklist import Item
+from tandem.nodes.contract.values import DURATION, Found, duration_of
+from tandem.records import Message
+
+JUDGE: Final = (
+    "You check a contract for a lawyer. You get numbered passages of the contract and a statement "
+    "about it. Decide by what the passages say and by nothing else. Where a passage says or "
+    "implies that the statement holds, choose yes with that passage. Where a passage says the "
+    "contrary or forbids what the statement allows, choose no with that passage. Where no passage "
+    "is about it, choose not mentioned."
+)
+WHOLE: Final = (
+    "You check a contract for a lawyer. You get a whole contract and numbered statements about "
+    "it. Decide each by what the contract says and by nothing else: yes where it says or implies "
+    "that the statement holds, no where it says the contrary, not mentioned where nothing in it is "
+    "about the statement. Answer as JSON by the statements' numbers."
+)
+TYPE: Final = "You label clauses of contracts. Choose the label that says best what the clause is."
+VALUE: Final = (
+    "Copy a value from a clause of a contract, exactly as it is written there. Give null where the "
+    "clause does not say it."
+)
+ABSENT: Final = "not mentioned"
+WANTED: Final = {
+    "governing_law": "the state or country whose law governs the agreement",
+    "notice_period": "how long before the end notice must be given",
+    "renewal_term": "how long one renewal lasts",
+    "effective_date": "the date on which the agreement takes effect",
+    "expiration_date": "the date on which the agreement ends",
+}
+_SAYS: Final = {"yes": "entailment", "no": "contradiction"}
+_VALUE_SCHEMA: Final = {
+    "type": "object",
+    "properties": {"value": {"type": ["string", "null"], "maxLength": 120}},
+    "required": ["value"],
+    "additionalProperties": False,
+}
+
+
+class Question(TypedDict):
+    """A hypothesis and the passages that it is judged by, as they go to a node of their own."""
+
+    item: str
+    hypothesis: str
+    passages: list[str]
+    segments: list[int]
+    """Places of the passages among the contract's segments."""
+
+
+class Judged(TypedDict):
+    """What a model made of a question."""
+
+    item: str
+    verdict: str
+    """entailment, contradiction or not_mentioned; empty where the model gave none."""
+    segment: int | None
+    """The segment that it goes by."""
+    shown: list[int]
+    """The segments that it was shown."""
+    by: str
+    """The tier."""
+
+
+class Chosen(NamedTuple):
+    """A verdict and the passage (from 0) that it goes by; an empty verdict where none was given."""
+
+    verdict: str
+    passage: int | None
+
+
+def judge(question: Question, call: TierCall) -> Judged:
+    """Ask `call`. Raises what `TierCall.complete` raises."""
+    passages = question["passages"]
+    choices = [
+        ABSENT,
+        *(f"{word}, passage {n}" for n in range(1, len(passages) + 1) for word in _SAYS),
+    ]
+    done = call.complete(Prompt(judge_messages(question), max_tokens=12, choices=choices))
+    chosen = _chosen(done.text, len(passages))
+    segments = question["segments"]
+    return {
+        "item": question["item"],
+        "verdict": chosen.verdict,
+        "segment": None if chosen.passage is None else segments[chosen.passage],
+        "shown": list(segments),
+        "by": call.name,
+    }
+
+
+def judge_messages(question: Question) -> list[Message]:
+    """The prompt; the fixed part first."""
+    shown = "\n".join(f"[{n}] {text}" for n, text in enumerate(question["passages"], start=1))
+    asked = f"{shown or '(no passage)'}\n\nStatement: {question['hypothesis']}"
+    return [{"role": "system", "content": JUDGE}, {"role": "user", "content": asked}]
+
+
+def judge_whole(text: str, items: Sequence[Item], call: TierCall) -> dict[str, str]:
+    """The verdicts of a model that reads the whole contract once, by item; those that it gave."""
+    numbered = [f"{n}. {item['hypothesis']}" for n, item in enumerate(items, start=1)]
+    asked = f"Contract:\n{text}\n\nStatements:\n" + "\n".join(numbered)
+    answer: dict[str, Any] = {"type": "string", "enum": [*_SAYS, ABSENT]}
+    names = [str(n) for n in range(1, len(items) + 1)]
+    schema = {
+        "type": "object",
+        "properties": dict.fromkeys(names, answer),
+        "required": names,
+        "additionalProperties": False,
+    }
+    messages: list[Message] = [
+        {"role": "system", "content": WHOLE},
+        {"role": "user", "content": asked},
+    ]
+    done = call.complete(Prompt(messages, max_tokens=12 * len(items) + 16, schema=schema))
+    said = _object(done.text)
+    verdicts = {**_SAYS, ABSENT: "not_mentioned"}
+    chosen = {
+        item["id"]: verdicts.get(str(said.get(name)), "")
+        for name, item in zip(names, items, strict=True)
+    }
+    return {name: verdict for name, verdict in chosen.items() if verdict}
+
+
+def ask_type(clause: str, types: Sequence[str], call: TierCall) -> str:
+    """The type of a clause that a model chooses; empty where it gave none."""
+    listed = "\n".join(f"- {name}" for name in types)
+    messages: list[Message] = [
+        {"role": "system", "content": f"{TYPE}\nLabels:\n{listed}"},
+        {"role": "user", "content": clause},
+    ]
+    done = call.complete(Prompt(messages, max_tokens=16, choices=list(types)))
+    return done.text if done.text in types else ""
+
+
+def ask_value(field: str, passage: str, call: TierCall) -> Found | None:
+    """The value of a field that a model copies out of `passage`, with its place there; None where
+    it gives none, or one that does not stand there."""
+    messages: list[Message] = [
+        {"role": "system", "content": VALUE},
+        {"role": "user", "content": f"{passage}\n\nValue: {WANTED[field]}"},
+    ]
+    done = call.complete(Prompt(messages, max_tokens=48, schema=_VALUE_SCHEMA))
+    return placed(_object(done.text).get("value"), passage)
+
+
+def placed(value: Any, passage: str) -> Found | None:
+    """`value` where it stands in `passage` (in any case and white space), or None."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    at = passage.casefold().find(value.strip().casefold())
+    if at < 0 or len(passage.casefold()) != len(passage):
+        return None
+    end = at + len(value.strip())
+    duration = DURATION.search(passage, at, end)
+    normal = passage[at:end]
+    if duration is not None:
+        normal = duration_of(duration)
+    return Found(at, end, " ".join(normal.split()))
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _chosen(text: str, count: int) -> Chosen:
+    if text == ABSENT:
+        return Chosen("not_mentioned", None)
+    word, _, number = text.partition(", passage ")
+    if word in _SAYS and number.isdigit() and 1 <= int(number) <= count:
+        return Chosen(_SAYS[word], int(number) - 1)
+    return Chosen("", None)

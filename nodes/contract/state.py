@@ -1,0 +1,35 @@
+"""The state of the contract's graph. Nodes that run in parallel write only `judged` and `made`."""
+
+from __future__ import annotations
+
+import operator
+from typing import Annotated
+
+from typing_extensions import TypedDict
+
+from tandem.nodes.contract.asking import Judged
+from tandem.nodes.contract.checklist import Item
+from tandem.nodes.state import State
+from tandem.records import Attempt, TierName
+
+
+class Asked(TypedDict):
+    """An item that a tier was asked; `judged` is empty where it gave no answer."""
+
+    item: str
+    tier: TierName
+    judged: list[Judged]
+
+
+class ContractState(State, total=False):
+    """What travels between the nodes of the contract's graph. JSON-plain, as State."""
+
+    open: list[Item]
+    """Items that the head did not decide."""
+    ask: TierName | None
+    """Whom they go to; None: nobody."""
+    item: Item
+    """The item in hand; in what Send gives to one node."""
+    judged: Annotated[list[Asked], operator.add]
+    made: Annotated[list[Attempt], operator.add]
+    """Attempts of single items; `conclude` adds them to `attempts`."""

@@ -1,0 +1,30 @@
+"""Contract review: its checklist, its head, and what is asked of models."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tandem.settings.base import Section
+
+
+class ContractSettings(Section):
+    """See docs/contracts.md."""
+
+    checklist: str = ""
+    """A JSON file of hypotheses; empty: the 17 on non-disclosure agreements that ship."""
+    head: str = ""
+    """A file of `tandem contracts train`; empty: the head that ships."""
+    least: float = Field(default=0.8, ge=0, le=1)
+    """Least calibrated probability of a verdict of the head; below it a model is asked."""
+    type_least: float = Field(default=0.7, ge=0, le=1)
+    """Least calibrated probability of a clause's type; below it the clause stays without one."""
+    ask_slm: bool = False
+    """Ask the SLM what the head is not sure of, where the LLM must not see the contract. Its
+    verdict counts only where it is the head's likeliest."""
+    passages: int = Field(default=4, ge=1, le=50)
+    """Segments of the contract that a model is shown for one hypothesis."""
+    read_all: bool = False
+    """Show a model all segments, group by group, before a hypothesis that the head does not know
+    counts as not mentioned."""
+    max_segments: int = Field(default=5000, ge=1, le=100_000)
+    """Segments (sentences) of a contract that are read; the coverage tells what was not."""

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tandem.nodes.contract.asking import (
+    Question,
+    ask_type,
+    ask_value,
+    judge,
+    judge_messages,
+    judge_whole,
+    placed,
+)
+from tests.unit.fakes import FakeTierCall
+
+QUESTION: Question = {
+    "item": "nda-3",
+    "hypothesis": "Oral information is covered.",
+    "passages": ["It covers written words.", "It covers spoken words."],
+    "segments": [4, 7],
+}
+
+
+def test_the_prompt_shows_numbered_passages_and_the_statement() -> None:
+    system, user = judge_messages(QUESTION)
+    assert system["content"].startswith("You check a contract for a lawyer.")
+    assert user["content"] == (
+        "[1] It covers written words.\n[2] It covers spoken words.\n\n"
+        "Statement: Oral information is covered."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict", "segment"),
+    [
+        ("yes, passage 2", "entailment", 7),
+        ("no, passage 1", "contradiction", 4),
+        ("not mentioned", "not_mentioned", None),
+        ("yes, passage 3", "", None),
+        ("perhaps", "", None),
+    ],
+)
+def test_a_verdict_goes_by_a_segment(reply: str, verdict: str, segment: int | None) -> None:
+    call = FakeTierCall([reply], name="llm")
+    said = judge(QUESTION, call)
+    assert (said["verdict"], said["segment"], said["by"]) == (verdict, segment, "llm")
+    assert said["shown"] == [4, 7]
+    assert call.prompts[0].choices is not None
+    assert len(call.prompts[0].choices) == 5
+
+
+def test_without_a_passage_there_is_only_one_choice() -> None:
+    call = FakeTierCall(["not mentioned"])
+    judge({**QUESTION, "passages": [], "segments": []}, call)
+    assert call.prompts[0].choices == ["not mentioned"]
+
+
+def test_the_whole_contract_is_read_once_for_all() -> None:
+    items: list[Any] = [{"id": name, "name": "", "hypothesis": f"{name}."} for name in "abc"]
+    call = FakeTierCall(['{"1": "yes", "2": "not mentioned", "3": "maybe"}'])
+    assert judge_whole("Text.", items, call) == {"a": "entailment", "b": "not_mentioned"}
+    assert len(call.prompts) == 1
+    assert "2. b." in call.prompts[0].messages[1]["content"]
+    assert judge_whole("Text.", items, FakeTierCall(["no JSON"])) == {}
+
+
+def test_a_type_is_one_of_the_types() -> None:
+    assert ask_type("Clause.", ["Law", "Fee"], FakeTierCall(["Fee"])) == "Fee"
+    assert ask_type("Clause.", ["Law", "Fee"], FakeTierCall(["Other"])) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "normal"),
+    [("sixty (60) days", "60 days"), ("SIXTY (60)  days", None), ("90 days", None), (3, None)],
+)
+def test_a_value_must_stand_in_the_clause(value: Any, normal: str | None) -> None:
+    found = placed(value, "Notice is Sixty (60) days before the end.")
+    assert (found and found.value) == normal
+
+
+def test_a_value_that_the_model_makes_up_is_none() -> None:
+    call = FakeTierCall(['{"value": "Delaware"}', '{"value": "texas"}', "[]"])
+    clause = "Governed by the laws of Texas."
+    assert ask_value("governing_law", clause, call) is None
+    found = ask_value("governing_law", clause, call)
+    assert found is not None
+    assert clause[found.start : found.end] == "Texas"
+    assert ask_value("governing_law", clause, call) is None
