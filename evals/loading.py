@@ -34,7 +34,7 @@ def load_cases(name: str, data: Path | None = None, n: int | None = None) -> Loa
     if suite.parts:
         return _mixture(suite, data, n or suite.rows)
     loaded = Loaded(suites={suite.name: suite})
-    rows = _rows(suite, data, loaded.notices)
+    rows = [row for row in _rows(suite, data, loaded.notices) if _belongs(suite, row)]
     cases = cases_of(suite, rows, _files_folder(suite, data)) if rows else []
     loaded.cases = _usable(suite, cases, loaded.notices)[:n]
     return loaded
@@ -56,6 +56,10 @@ def _rows(suite: Suite, data: Path | None, notices: list[str]) -> list[Row]:
         f"holds {suite.full}"
     )
     return []
+
+
+def _belongs(suite: Suite, row: Row) -> bool:
+    return all(row.data.get(name) == value for name, value in suite.only.items())
 
 
 def _also(suite: Suite, folder: Path, notices: list[str]) -> list[Row]:

@@ -69,6 +69,8 @@ class Suite(_Section):
     """The rows that come with the suite; empty: none may be redistributed."""
     full: str = ""
     """The name of the full set inside a folder given by --data; empty: there is no fuller one."""
+    only: dict[str, str] = {}
+    """Fields that a row must have with these values; other rows of the file are left out."""
     files: str = ""
     """The folder of the rows' files, where --data does not hold them."""
     public: bool = False

@@ -17,6 +17,7 @@ from tandem.errors import SettingsError
 from tandem.evals.evaluators import (
     accounting,
     agent,
+    contracts,
     extraction,
     faq,
     judge,
@@ -41,6 +42,10 @@ KNOWN: Final[dict[str, Callable[..., Evaluator]]] = {
     "from_gold_passage": faq.FromGoldPassage,
     "abstention": faq.Abstention,
     "number_match": numbers.NumberMatch,
+    "verdicts_right": contracts.VerdictsRight,
+    "span_hit": contracts.SpanHit,
+    "clause_type": contracts.ClauseType,
+    "value_exact": contracts.ValueExact,
     "tool_calls": tool_calls.ToolCallsMatch,
     "text_properties": text.TextProperties,
     "completed": agent.Completed,
@@ -62,7 +67,10 @@ KNOWN: Final[dict[str, Callable[..., Evaluator]]] = {
 """Evaluators of a row, by the name that suites use."""
 
 SummaryEvaluator = Callable[[list[dict[str, Any]], list[dict[str, Any]]], dict[str, Any]]
-SUMMARY: Final[Mapping[str, SummaryEvaluator]] = {"label_match": labels.macro_f1}
+SUMMARY: Final[Mapping[str, SummaryEvaluator]] = {
+    "label_match": labels.macro_f1,
+    "verdicts_right": contracts.verdict_macro_f1,
+}
 """Evaluators of a whole run, by the row evaluator that they go with."""
 
 
