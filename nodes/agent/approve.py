@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from langgraph._internal._constants import CONFIG_KEY_CHECKPOINTER
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
+from tandem.checkpoints.durable import DurableRuns
 from tandem.errors import RunStateError
 from tandem.ledger.effects import ENDED
 from tandem.nodes.agent.approval import Answered, answered, question
@@ -69,10 +71,9 @@ def _can_wait() -> bool:
     """Whether the run is kept, so that it can be resumed once a person has decided."""
     configurable: Mapping[str, Any] = get_config()["configurable"]
     saver = configurable.get(CONFIG_KEY_CHECKPOINTER)
-    if not saver:
-        return False
-    writes = getattr(saver, "writes", None)
-    return writes is None or writes(configurable["thread_id"])
+    if isinstance(saver, DurableRuns):
+        return saver.writes(configurable["thread_id"])
+    return isinstance(saver, BaseCheckpointSaver)
 
 
 def _nobody_to_ask(state: AgentState) -> Step:

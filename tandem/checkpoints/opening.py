@@ -80,6 +80,9 @@ def _sqlite(file: Path, serde: SerializerProtocol, connect_s: float) -> BaseChec
         connection = sqlite3.connect(file, timeout=connect_s, check_same_thread=False)
         saver = SqliteSaver(connection, serde=serde)
         saver.setup()
+        # A crash of the machine (not of the process) may lose the last steps, which are then done
+        # again; effects are claimed in the ledger, which waits for the disk.
+        connection.execute("PRAGMA synchronous = NORMAL")
     return saver
 
 

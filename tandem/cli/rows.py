@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -25,7 +26,19 @@ KEPT: Final = (
     "steps",
     "reasons",
 )
-"""What of an Answer goes into the output; attempts and profile stand in the ledger."""
+"""What of an Answer goes into the output, beside `approvals` where it waits; attempts and profile
+stand in the ledger."""
+
+
+WAITING: Final = "waiting"
+
+
+def told(answer: Answer) -> Row:
+    """What of an answer goes into the output."""
+    row: Row = {key: answer[key] for key in KEPT}  # type: ignore[literal-required]
+    if approvals := answer.get("approvals"):
+        row["approvals"] = approvals
+    return row
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -73,19 +86,30 @@ def _bad(path: Path, number: int, what: str) -> InvalidRequest:
 
 class Output:
     """The answers file: finished rows are kept; rows that an error ended are dropped and tried
-    again, and so is a last line that a stopped run cut short."""
+    again, and so is a last line that a stopped run cut short.
 
-    def __init__(self, path: Path, fresh: bool = False) -> None:
+    Parameters
+    ----------
+    settled: what has become since of a row that waited for a person: the row as it is now, None
+        where it still waits.
+    """
+
+    def __init__(
+        self, path: Path, fresh: bool = False, settled: Callable[[Row], Row | None] | None = None
+    ) -> None:
         self.path: Final = path
         self.done: Final[set[str]] = set()
+        self.waiting: Final[set[str]] = set()
+        """Rows whose runs wait for a person; they are not asked again."""
+        self._settled: Final = settled
         kept = [] if fresh or not path.exists() else self._finished()
         self._rewrite(kept)
         self._file: IO[str] = path.open("a", encoding="utf-8")
 
     def write(self, row_id: str, answer: Answer | None, error: ErrorInfo | None) -> None:
         """Append one row, whole, at once. Raises InvalidRequest where it cannot be written."""
-        told = {key: answer[key] for key in KEPT} if answer else {"status": "failed"}
-        line = json.dumps({"id": row_id, **told, "error": error}, ensure_ascii=False)
+        row = told(answer) if answer else {"status": "failed"}
+        line = json.dumps({"id": row_id, **row, "error": error}, ensure_ascii=False)
         try:
             self._file.write(line + "\n")
             self._file.flush()
@@ -93,6 +117,8 @@ class Output:
             raise self._unwritable(failure) from None
         if error is None:
             self.done.add(row_id)
+        if row["status"] == WAITING:
+            self.waiting.add(row_id)
 
     def __enter__(self) -> Output:
         return self
@@ -112,9 +138,21 @@ class Output:
                     raise self._foreign(number) from None
                 continue
             if error is None and row_id not in self.done:
-                self.done.add(row_id)
-                kept.append(line)
+                kept += self._kept(row_id, row, line)
         return kept
+
+    def _kept(self, row_id: str, row: Row, line: str) -> list[str]:
+        """The line of a finished row, as it is now; none where it is to be tried again."""
+        if row.get("status") == WAITING:
+            now = self._settled(row) if self._settled else None
+            if now is None:
+                self.waiting.add(row_id)
+            elif now["error"] is not None:
+                return []
+            else:
+                line = json.dumps({"id": row_id, **now}, ensure_ascii=False)
+        self.done.add(row_id)
+        return [line]
 
     def _foreign(self, number: int) -> InvalidRequest:
         return InvalidRequest(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +14,9 @@ import typer
 from filelock import FileLock, Timeout
 
 from tandem.cli.live import LiveTable
-from tandem.cli.requests import masked, request_of, unexpected
-from tandem.cli.rows import Output, Row, read_rows
-from tandem.errors import InvalidRequest, TandemError
+from tandem.cli.requests import EXIT_BY_STATUS, masked, request_of, unexpected
+from tandem.cli.rows import Output, Row, read_rows, told
+from tandem.errors import AnswerRejected, InvalidRequest, TandemError
 from tandem.models.cancel import Cancellation
 from tandem.records import Answer, ErrorInfo
 from tandem.settings import Settings
@@ -38,6 +39,8 @@ def command(
 ) -> None:
     """Answer the requests of IN; a second run does only what is missing or ended by an error.
 
+    Exit code: 4 where an error ended some, else 5 where some wait for approval (`tandem runs`).
+
     A row is {"id", "text", and any field of Request}; `files` are paths from IN's folder on.
     """
     # Imported here: LangGraph takes a second that `tandem --help` should not.
@@ -46,7 +49,11 @@ def command(
     settings: Settings = ctx.obj
     rows = read_rows(source)
     _refuse_own_input(source, output)
-    with _alone(output), Output(output, fresh) as out, Tandem(settings) as tandem:
+    with (
+        _alone(output),
+        Tandem(settings) as tandem,
+        Output(output, fresh, partial(_settled, tandem)) as out,
+    ):
         missing = [row for row in rows if row["id"] not in out.done]
         table = LiveTable(settings, total=len(missing), kept=len(rows) - len(missing), live=live)
         jobs = min(jobs, settings.limits.concurrency)
@@ -64,8 +71,29 @@ def command(
             )
             raise typer.Exit(EXIT_STOPPED) from None
         table.totals(out.path)
+        if out.waiting:
+            typer.echo(
+                f"{len(out.waiting)} rows wait for a person: `tandem runs list --open`. Once they "
+                "are decided, the same command takes their answers in.",
+                err=True,
+            )
     if table.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
+    if out.waiting:
+        raise typer.Exit(EXIT_BY_STATUS["waiting"])
+
+
+def _settled(tandem: Tandem, row: Row) -> Row | None:
+    """A row that waited, as it is now; None where its run still does."""
+    standing = tandem.runs.told(row["run_id"])
+    if standing["state"] in ("waiting", "working", "interrupted"):
+        return None
+    if (answer := standing["answer"]) is None:
+        reason = f"the run ended ({standing['state']}), and its answer is kept no more"
+        return {**row, "status": "failed", "reasons": [*row["reasons"], reason]}
+    error = answer["error"]
+    rejected = error is not None and error["code"] == AnswerRejected.code
+    return {**told(answer), "error": None if rejected else error}
 
 
 def _refuse_own_input(source: Path, output: Path) -> None:

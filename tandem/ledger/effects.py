@@ -99,7 +99,7 @@ def claim(ledger: Ledger, run_id: str, step_id: str, claims: int) -> bool:
         effects.c.status.in_(("asked", "claimed")),
     )
     taken = {"status": "claimed", "claims": claims + 1, "claimed": time.time()}
-    with ledger.writing() as connection:
+    with ledger.lasting() as connection:
         statement = update(effects).where(free, open_).values(**taken)
         return connection.execute(statement).rowcount == 1
 

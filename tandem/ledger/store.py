@@ -261,6 +261,21 @@ class Ledger:
         with database.errors(self._url, "written", but), self._engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def lasting(self) -> Iterator[Connection]:
+        """As `writing`, but what is committed is on the disk, and survives a power cut too."""
+        lite = self._engine.dialect.name == "sqlite"
+        with database.errors(self._url, "written"), self._engine.connect() as connection:
+            if lite:
+                connection.exec_driver_sql("PRAGMA synchronous = FULL")
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                connection.rollback()
+                if lite:
+                    connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+
     def _insert(
         self,
         table: Table,

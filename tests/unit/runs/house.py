@@ -42,6 +42,8 @@ class House:
         self.folder, self.settings = folder, settings
         self.file = folder / "notes.txt"
         self.tool = note_tool(self.file)
+        self.replies: tuple[str, ...] = ()
+        """For whoever makes Tandems without saying what their LLM answers."""
 
     def tandem(self, *llm: str, slm: Sequence[str] = (), **more: Any) -> Tandem:
         services = FakeServices(self.folder, llm=llm, slm=slm, **self.settings)

@@ -1,0 +1,152 @@
+"""`tandem runs` on runs that wait."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tandem.app
+from tandem.ledger import effects
+from tests.unit.cli.shell import Run
+from tests.unit.runs.house import ANSWER, NOTE, REQUEST, House, plan
+
+Begin = Callable[..., str]
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """Its models answer whatever command is run: first the plan, then the answer."""
+    made = House(tmp_path)
+    monkeypatch.setattr(tandem.app, "Tandem", lambda _settings: made.tandem(*made.replies))
+    return made
+
+
+@pytest.fixture
+def begun(house: House) -> Begin:
+    """Begins a run that waits; its id."""
+
+    def begin(*steps: dict[str, Any]) -> str:
+        with house.tandem(plan(*(steps or (NOTE,)))) as made:
+            answer = made.run(REQUEST, task="agent")
+        house.replies = (ANSWER, ANSWER)
+        return answer["run_id"]
+
+    return begin
+
+
+def test_ask_says_what_it_waits_for_and_how_to_go_on(run: Run, house: House) -> None:
+    house.replies = (plan(NOTE),)
+    told = run("ask", REQUEST, "--task", "agent")
+
+    assert told.code == 5
+    assert told.out == ""
+    assert '"line": "first"' in told.err
+    assert "tandem runs approve" in told.err
+    assert "waiting" in told.err
+
+
+def test_a_run_is_listed_shown_and_approved(run: Run, house: House, begun: Begin) -> None:
+    run_id = begun()
+
+    listed = run("runs", "list")
+    assert listed.code == 0
+    assert run_id in listed.out
+    assert "waiting s1" in listed.out
+    shown = run("runs", "show", run_id)
+    assert "s1 note: asked" in shown.out
+    assert f"tandem runs reject {run_id} s1" in shown.err
+    approved = run("runs", "approve", run_id)
+    assert (approved.code, approved.out) == (0, "It was noted.\n")
+    assert house.noted == ["first"]
+    assert "accepted" in run("runs", "list").out
+    assert run("runs", "list", "--open").out.startswith("No run")
+    assert run("runs", "show", run_id).out.endswith("It was noted.\n")
+
+
+def test_json_is_for_programs(run: Run, begun: Begin) -> None:
+    run_id = begun()
+
+    (listed,) = json.loads(run("runs", "list", "--json").out)
+    assert (listed["run_id"], listed["state"], listed["waits_for"]) == (run_id, "waiting", ["s1"])
+    shown = json.loads(run("runs", "show", run_id, "--json").out)
+    assert shown["answer"]["approvals"][0]["arguments"] == {"line": "first"}
+
+
+def test_a_rejected_step_is_not_done(run: Run, house: House, begun: Begin) -> None:
+    told = run("runs", "reject", begun(), "s1", "--json")
+
+    assert json.loads(told.out)["steps"][0]["status"] == "rejected"
+    assert house.noted == []
+
+
+def test_a_step_that_may_have_happened_takes_a_word_more(
+    run: Run, house: House, begun: Begin
+) -> None:
+    run_id = begun()
+    with house.tandem() as made:
+        effects.claim(made.services.ledger, run_id, "s1", 0)
+
+    told = run("runs", "approve", run_id)
+    assert told.code == 2
+    assert "may have happened" in told.err
+    assert house.noted == []
+    assert "--happened" in run("runs", "resume", run_id).err
+    assert run("runs", "approve", run_id, "--again").code == 0
+    assert house.noted == ["first"]
+
+
+def test_a_cancelled_run_stays_cancelled(run: Run, house: House, begun: Begin) -> None:
+    run_id = begun()
+
+    assert run("runs", "cancel", run_id).code == 0
+    told = run("runs", "approve", run_id)
+    assert told.code == 2
+    assert "cancelled" in told.err
+    assert "cancelled" in run("runs", "list").out
+    assert house.noted == []
+
+
+def test_a_fork_is_a_run_of_its_own(run: Run, house: House, begun: Begin) -> None:
+    run_id = begun()
+    run("runs", "approve", run_id)
+
+    told = run("runs", "fork", run_id, "s1")
+    assert told.code == 5
+    assert f"fork of {run_id}" in run("runs", "list").out
+    assert house.noted == ["first"]
+
+
+@pytest.mark.parametrize("words", [("resume",), ("show",), ("approve",), ("reject",), ("cancel",)])
+@pytest.mark.usefixtures("house")
+def test_a_run_that_is_unknown_is_told(run: Run, words: tuple[str, ...]) -> None:
+    told = run("runs", *words, "nobody")
+    assert told.code == 2
+    assert "no run of that id" in told.err
+
+
+@pytest.mark.usefixtures("house")
+def test_nothing_is_there_to_begin_with(run: Run) -> None:
+    assert run("runs", "list").out.startswith("No run is kept here")
+    assert run("runs", "purge").out == "0 runs' checkpoints deleted.\n"
+
+
+def test_a_batch_takes_in_what_was_decided_since(run: Run, house: House, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(json.dumps({"id": "a", "text": REQUEST, "task": "agent"}))
+    house.replies = (plan(NOTE),)
+    told = run("run", "in.jsonl", "out.jsonl")
+    assert told.code == 5
+    row = json.loads((tmp_path / "out.jsonl").read_text())
+    assert row["status"] == "waiting"
+
+    house.replies = ()
+    assert run("run", "in.jsonl", "out.jsonl").code == 5  # nothing is asked anew
+    house.replies = (ANSWER,)
+    assert run("runs", "approve", row["run_id"]).code == 0
+    assert run("run", "in.jsonl", "out.jsonl").code == 0
+    row = json.loads((tmp_path / "out.jsonl").read_text())
+    assert (row["status"], row["output"]["text"]) == ("accepted", "It was noted.")
+    assert house.noted == ["first"]

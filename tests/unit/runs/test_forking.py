@@ -1,0 +1,103 @@
+"""Forks: a new run from a step of another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tandem.errors import RunStateError
+from tandem.ledger.kept import kept
+from tests.unit.runs.house import ANSWER, NOTE, REQUEST, House, plan
+
+COUNT = {"tool": "count_text", "arguments": {"text": "first and second"}}
+SECOND = {"tool": "note", "arguments": {"line": "$s1.noted again"}}
+
+
+def ended(house: House) -> str:
+    """A run of two effects, one after the other, that has ended."""
+    with house.tandem(plan(NOTE, SECOND, COUNT), ANSWER) as tandem:
+        answer = tandem.run(REQUEST, task="agent")
+        answer = tandem.approve(answer["run_id"], "s1")
+        answer = tandem.approve(answer["run_id"], "s2")
+    assert answer["status"] == "accepted"
+    assert house.noted == ["first", "first again"]
+    return answer["run_id"]
+
+
+def test_a_fork_keeps_what_was_done_and_asks_for_what_comes(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    run_id = ended(house)
+
+    with house.tandem(ANSWER) as tandem:
+        fork = tandem.fork(run_id, "s2")
+        (asked,) = fork["approvals"]
+        assert fork["run_id"] == asked["run_id"] != run_id
+        assert asked["step_id"] == "s2"
+        assert run_id in asked["words"]  # that one did it already
+        assert house.noted == ["first", "first again"]
+        last = tandem.approve(fork["run_id"])
+        original = tandem.runs.answer(run_id)
+        note = kept(tandem.services.ledger, fork["run_id"])
+
+    assert last["status"] == "accepted"
+    assert last["run_id"] == fork["run_id"]
+    assert [step["status"] for step in last["steps"]] == ["done", "done", "done"]
+    assert house.noted == ["first", "first again", "first again"]
+    assert any(f"forked from run {run_id} at s2" in reason for reason in last["reasons"])
+    assert original is not None
+    assert original["run_id"] == run_id
+    assert note is not None
+    assert (note["forked_from"], note["forked_at"]) == (run_id, "s2")
+
+
+def test_a_fork_does_not_pay_again(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    run_id = ended(house)
+
+    with house.tandem(ANSWER) as tandem:
+        fork = tandem.fork(run_id, "s2")
+        assert fork["cost"] == 0.0
+        last = tandem.reject(fork["run_id"])
+        original = tandem.runs.answer(run_id)
+        row = tandem.services.ledger.run(fork["run_id"])
+
+    assert original is not None
+    assert 0 < last["cost"] < original["cost"]
+    assert row is not None
+    assert row["cost"] == pytest.approx(last["cost"])
+    assert house.noted == ["first", "first again"]
+
+
+def test_what_ended_beside_the_step_is_taken_over(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    with house.tandem(plan(NOTE, {**NOTE, "arguments": {"line": "other"}})) as tandem:
+        run_id = tandem.run(REQUEST, task="agent")["run_id"]
+        tandem.approve(run_id, "s1")
+        fork = tandem.fork(run_id, "s2")
+
+    assert [each["step_id"] for each in fork["approvals"]] == ["s2"]
+    assert [step["status"] for step in fork["steps"]] == ["done", "planned"]
+    assert house.noted == ["first"]
+
+
+def test_a_fork_of_a_waiting_run_leaves_that_one_waiting(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    with house.tandem(plan(NOTE), ANSWER, ANSWER) as tandem:
+        run_id = tandem.run(REQUEST, task="agent")["run_id"]
+        fork = tandem.fork(run_id, "s1")
+        assert tandem.approve(fork["run_id"])["status"] == "accepted"
+        assert tandem.approve(run_id)["status"] == "accepted"
+
+    assert house.noted == ["first", "first"]
+
+
+@pytest.mark.parametrize(("run", "step"), [("nobody", "s1"), ("", "s9")])
+def test_a_run_or_step_that_is_not_there_is_refused(tmp_path: Path, run: str, step: str) -> None:
+    house = House(tmp_path)
+    run_id = ended(house)
+
+    with house.tandem() as tandem, pytest.raises(RunStateError) as caught:
+        tandem.fork(run or run_id, step)
+
+    assert caught.value.remedy
