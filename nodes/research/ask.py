@@ -34,7 +34,7 @@ class Ask:
         tier = state["decision"]["tier"]
         attempts, questions = [], None
         for name in dict.fromkeys((tier, "slm")):
-            attempt, questions = self._asked(state, runtime, name, prepared["question"])
+            attempt, questions = self._asked(state, runtime, name, prepared)
             attempts.append(attempt)
             self.services.ledger.add_attempt(state["run_id"], attempt)
             error_code = attempt["error"]["code"] if attempt["error"] else ""
@@ -51,11 +51,16 @@ class Ask:
         return update
 
     def _asked(
-        self, state: ResearchState, runtime: Runtime[Context], name: TierName, text: str
+        self,
+        state: ResearchState,
+        runtime: Runtime[Context],
+        name: TierName,
+        prepared: dict[str, Any],
     ) -> tuple[Attempt, list[Question] | None]:
         call: TierCall = bind(self.services, state, runtime, name, "plan")
+        most = self.services.settings.research.questions
         try:
-            questions = ask(text, call, self.services.settings.research.questions)
+            questions = ask(prepared["question"], call, most, prepared["turns"])
         except (ModelError, EgressBlocked) as error:
             return call.attempt(None, error=error.info()), None
         return call.attempt({"questions": questions}), questions

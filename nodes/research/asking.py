@@ -14,6 +14,8 @@ from tandem.records import Message
 MOST: Final = 5
 """Questions of a round, whatever the settings say."""
 QUESTION_CHARS: Final = 160
+REQUEST_CHARS: Final = 600
+"""Of a request that stands in the place of a question."""
 MAX_TOKENS: Final = 260
 SYSTEM: Final = (
     "List what must be looked up in documents to answer the request: as few questions as possible, "
@@ -35,8 +37,14 @@ EXAMPLE: Final[Sequence[Message]] = (
 )
 
 
-def ask(request_text: str, tier: TierCall, most: int) -> list[Question]:
+def ask(
+    request_text: str, tier: TierCall, most: int, turns: Sequence[Message] = ()
+) -> list[Question]:
     """At most `most` questions, each different; the request itself where the model names none.
+
+    Parameters
+    ----------
+    turns: what was said before.
 
     Raises what `TierCall.complete` raises.
     """
@@ -44,13 +52,14 @@ def ask(request_text: str, tier: TierCall, most: int) -> list[Question]:
         messages=[
             {"role": "system", "content": SYSTEM},
             *EXAMPLE,
+            *turns,
             {"role": "user", "content": request_text},
         ],
         max_tokens=MAX_TOKENS,
         schema=questions_schema(min(most, MOST)),
     )
     found = read_questions(tier.complete(prompt).text)[: min(most, MOST)]
-    return found or [{"question": request_text, "kind": "text"}]
+    return found or [{"question": request_text[:REQUEST_CHARS], "kind": "text"}]
 
 
 def questions_schema(most: int, least: int = 1) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from tandem.records import Message
 MAX_TOKENS: Final = 320
 TEXT_CHARS: Final = 900
 QUOTE_CHARS: Final = 300
+HEADING_CHARS: Final = 120
 MOST_MORE: Final = 2
 """Questions of the second round."""
 FOUND: Final = ("all", "part", "nothing")
@@ -173,9 +174,9 @@ def conclude_messages(
 
 
 def _line(finding: Finding) -> str:
-    heading = finding["heading"].rsplit(" > ", 1)[-1]
     if not finding["value"]:
-        return f"[{finding['id']}] {finding['heading']}: {finding['quote']}"
+        return f"[{finding['id']}] {finding['heading'][-HEADING_CHARS:]}: {finding['quote']}"
+    heading = finding["heading"].rsplit(" > ", 1)[-1][-HEADING_CHARS:]
     quote = re.sub(r"\s+", " ", _around(finding["quote"], finding["value"]))
     return f"[{finding['id']}] {finding['value']} ({heading}: {quote})"
 

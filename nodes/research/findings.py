@@ -17,6 +17,8 @@ from tandem.nodes.research.records import (
 
 KEPT: Final = 2
 """Findings of a question that the conclusion is shown."""
+CLOSE: Final = 0.8
+"""A second one must come as near to the question as this share of the best."""
 
 
 def survivors(
@@ -24,21 +26,25 @@ def survivors(
 ) -> list[Finding]:
     """The findings, question by question, the best fit first; numbered from 1.
 
-    Of equal values to a question only the one that fits best is kept, and of sentences that several
-    readings point to only one.
+    Of equal values to a question only the one that fits best is kept, of sentences that several
+    readings point to only one, and nothing that fits much worse than the best.
     """
     by_id = {passage["id"]: passage for passage in passages}
     found = [one for one in readings if one["outcome"] == "found" and one["passage"] in by_id]
 
-    def rank(one: Reading) -> tuple[int, float]:
-        return one["question"], -(one["fit"] + by_id[one["passage"]]["score"])
+    def nearness(one: Reading) -> float:
+        return one["fit"] + by_id[one["passage"]]["score"]
 
     kept: list[Finding] = []
-    for one in sorted(found, key=rank):
-        made = _finding(one, by_id[one["passage"]], len(kept) + 1)
-        same = [other for other in kept if other["question"] == one["question"]]
-        if len(same) < most and not any(_repeats(made, other) for other in same):
-            kept.append(made)
+    for at in sorted({one["question"] for one in found}):
+        ranked = sorted((one for one in found if one["question"] == at), key=nearness, reverse=True)
+        same: list[Finding] = []
+        for one in ranked:
+            made = _finding(one, by_id[one["passage"]], len(kept) + len(same) + 1)
+            near = nearness(one) >= CLOSE * nearness(ranked[0])
+            if near and len(same) < most and not any(_repeats(made, other) for other in same):
+                same.append(made)
+        kept += same
     return kept
 
 

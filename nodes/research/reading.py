@@ -14,13 +14,15 @@ from typing import Any, Final, NamedTuple
 from tandem.errors import EgressBlocked, ModelError
 from tandem.models.tier import Prompt, TierCall
 from tandem.nodes.citing import shown
-from tandem.nodes.passages import Unit, units
+from tandem.nodes.passages import Unit
 from tandem.nodes.research.records import Job, Outcome, Passage, Question, Reading
+from tandem.nodes.research.sentences import sentences
 from tandem.quality.support import content_words
 from tandem.records import ErrorInfo, Message
 
 MAX_TOKENS: Final = 48
 VALUE_CHARS: Final = 100
+HEADING_CHARS: Final = 200
 LEAST_FIT: Final = 0.25
 """Least share of the question's words that the sentence and its heading hold..."""
 ENOUGH_SHARED: Final = 1.5
@@ -83,7 +85,8 @@ def read(job: Job, tier: TierCall) -> tuple[list[Reading], ErrorInfo | None]:
 def messages(question: Question, passage: Passage) -> list[Message]:
     """The reader's prompt. The passage comes before the question: the questions of a job then
     share all of the prompt but their last line."""
-    text = f"<passage>\n{passage['heading']}: {shown(passage['text'])}\n</passage>"
+    heading = passage["heading"][-HEADING_CHARS:]
+    text = f"<passage>\n{heading}: {shown(passage['text'])}\n</passage>"
     return [
         {"role": "system", "content": SYSTEM},
         *EXAMPLE,
@@ -140,15 +143,14 @@ def find_place(value: str, question: Question, passage: Passage) -> Place | None
     wanted = content_words(question["question"])
     above = content_words(passage["heading"])
     best: Place | None = None
-    for unit in units(passage["text"]):
+    for unit in sentences(passage["text"]):
         if not _holds(unit, value, said, figures):
             continue
         shared = _shared(wanted, content_words(unit.text), above)
         fit = shared / len(wanted) if wanted else 1.0
         enough = fit >= LEAST_FIT or shared >= ENOUGH_SHARED
         if enough and (best is None or fit > best.fit):
-            start = unit.start + passage["text"][unit.start : unit.end].index(unit.text)
-            best = Place(start, start + len(unit.text), fit)
+            best = Place(unit.start, unit.end, fit)
     return best
 
 

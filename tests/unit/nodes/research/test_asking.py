@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.nodes.research.asking import MOST, ask, read_questions, unasked
+from tandem.records import Message
 from tests.unit.fakes import FakeTierCall
 from tests.unit.nodes.research.pieces import question
 from tests.unit.snapshots import assert_stored
@@ -25,6 +26,16 @@ def test_the_prompt_is_the_stored_one() -> None:
     tier = FakeTierCall([said("How long is the sick leave?")], name="llm")
     ask(REQUEST, tier, 5)
     assert_stored("research_ask", tier.prompts[0])
+
+
+def test_what_was_said_before_comes_before_the_request() -> None:
+    turns: list[Message] = [
+        {"role": "user", "content": "How long is the sick leave?"},
+        {"role": "assistant", "content": "240 hours."},
+    ]
+    tier = FakeTierCall([said("How long is the parental leave?")])
+    ask("And the parental leave?", tier, 5, turns)
+    assert list(tier.prompts[0].messages[-3:-1]) == turns
 
 
 def test_too_many_questions_are_cut_whatever_the_settings_say() -> None:

@@ -25,7 +25,7 @@ def test_empties_and_repetitions_are_dropped() -> None:
 
 def test_the_best_few_of_each_question_are_kept_in_the_order_of_the_questions() -> None:
     readings = [
-        reading(question=at, value=f"{at} and {number}", fit=number / 10, span=[number, number + 5])
+        reading(question=at, value=f"{at} and {number}", fit=number / 20, span=[number, number + 5])
         for at in (1, 0)
         for number in range(5)
     ]
@@ -37,6 +37,11 @@ def test_the_best_few_of_each_question_are_kept_in_the_order_of_the_questions() 
         (1, "1 and 3"),
     ]
     assert [one["id"] for one in found] == ["1", "2", "3", "4"]
+
+
+def test_what_fits_much_worse_than_the_best_is_dropped() -> None:
+    readings = [reading(value="8", fit=0.9), reading(value="35", fit=0.2, span=[0, 26])]
+    assert [one["value"] for one in survivors(readings, [passage()])] == ["8"]
 
 
 def test_a_reading_of_a_passage_that_nobody_knows_is_no_finding() -> None:

@@ -38,6 +38,12 @@ def test_the_questions_of_a_passage_share_all_but_the_last_line_of_the_prompt() 
     assert first.rsplit("\n", 1)[0] == second.rsplit("\n", 1)[0]
 
 
+def test_a_heading_without_end_is_cut() -> None:
+    tier = FakeTierCall(['{"value":null}'])
+    read({"passage": passage(heading="x" * 90_000), "questions": {"0": SICK}}, tier)
+    assert len(tier.prompts[0].messages[-1]["content"]) < 1500
+
+
 def test_code_finds_the_sentence_of_a_value() -> None:
     readings, failure = read(job(SICK, ANNUAL), FakeTierCall(['{"value":"four hours"}'] * 2))
     assert failure is None
