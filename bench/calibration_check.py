@@ -30,13 +30,12 @@ from common import machine, print_json, table
 
 from tandem.graphs.hybrid import build
 from tandem.graphs.tasks import Tasks, calibrations
-from tandem.loop.calibrate import Options
 from tandem.loop.calibrate_fields import FieldCalibrator
 from tandem.loop.calibrate_signals import KnownRow, SignalCalibrator
+from tandem.loop.options import Options
 from tandem.nodes.labels import LabelTask
 from tandem.nodes.quality_check import QualityCheck
 from tandem.nodes.run_task import RunTask
-from tandem.quality.calibration.field_calibration import save_fields
 
 TARGET = 0.8
 """What a few dozen kept answers can certify."""
@@ -83,11 +82,11 @@ def asked_slm(services: KeptServices, suite: str, data: Path) -> list[KnownRow]:
 def calibrate(services: KeptServices, suites: Mapping[str, Sequence[KnownRow]]) -> None:
     """Put calibrations of extraction and faq in force, each of the kept answers."""
     tasks, options = Tasks(services), Options(target=TARGET)
-    folder = services.settings.path(services.settings.calibration.dir)
+    store = calibrations(services.settings)
     extraction = FieldCalibrator(services, tasks["extraction"], options)
-    save_fields(folder, extraction.run(list(suites["sroie"])).calibration)
+    store.save(extraction.run(list(suites["sroie"])).calibration)
     answers = SignalCalibrator(services, tasks["faq"], options)
-    calibrations(services.settings).save(answers.run(list(suites["handbook_faq"])).calibration)
+    store.save(answers.run(list(suites["handbook_faq"])).calibration)
 
 
 def measured(

@@ -9,9 +9,13 @@ import pytest
 
 from tandem.ledger.shadow import add_shadow
 from tandem.ledger.store import Ledger
+from tandem.loop import in_force
+from tandem.loop.in_force import InForce
+from tandem.quality.calibration.threshold import HEAD_ANSWERED
 from tests.unit.cli.shell import INVALID, Run
 from tests.unit.ledger.rows import answer, profile
 from tests.unit.ledger.test_shadow import row
+from tests.unit.loop.test_drift import fill
 from tests.unit.nodes.calibrations import calibrate, promise, services
 from tests.unit.quality.calibration.rows import LABELS
 
@@ -54,3 +58,15 @@ def test_json(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [("--since", "soon"), ("--task", "nonsense"), ("--rows", "1")])
 def test_bad_input_is_told(run: Run, words: tuple[str, ...]) -> None:
     assert run("check", *words).code == INVALID
+
+
+def test_what_left_outside_the_promise_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that the SLM gave by margin, beside a promise of the head alone."""
+    told = InForce("sentiment", LABELS, promise=promise("head"), promised=True, who=HEAD_ANSWERED)
+    monkeypatch.setattr(in_force, "in_force", lambda *_: [told])
+    fill(Ledger(f"sqlite:///{tmp_path}/.tandem/ledger.sqlite"), [0.9] * 3, tier="slm")
+    said = run("check").out
+    assert "3 more answers left without the LLM, by margin" in said
+    assert "promise: of the answers that the head gives" in said

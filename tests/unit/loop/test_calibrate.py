@@ -13,6 +13,7 @@ import pytest
 from tandem.errors import InvalidRequest, ModelError, ModelUnavailable, PromptTooLong
 from tandem.graphs.hybrid import build
 from tandem.graphs.tasks import Tasks, calibrations
+from tandem.loop.against_llm import exchange
 from tandem.loop.calibrate import Calibrator, Outcome
 from tandem.loop.labelled import read_labelled
 from tandem.loop.options import Options, refuse_too_few
@@ -90,6 +91,44 @@ def test_the_report_tells_everything(outcome: Outcome) -> None:
         assert words in told
     assert "LLM is asked with" in told
     assert {"head", "slm", "both"} == set(curves_of(outcome))
+    assert "asked of every row it would gain" in told
+
+
+def test_the_benefit_of_the_llm_is_its_lead_over_what_answers_without_it(
+    outcome: Outcome,
+) -> None:
+    """What it mends less what it spoils is the difference of the shares of right answers."""
+    measured, scored = outcome.measured, outcome.scored
+    told = exchange(measured, scored)
+    assert told is not None
+    assert measured.llm is not None
+    rows = measured.llm.among(measured.split.test[:40])
+    assert told.rows == len(rows)
+    llm = (measured.llm.labels[rows] == measured.labels[rows]).mean()
+    best = [
+        "slm" if scored.scores["slm"][row] > scored.scores["head"][row] else "head" for row in rows
+    ]
+    local = [
+        scored.labels[name][row] == measured.labels[row]
+        for name, row in zip(best, rows, strict=True)
+    ]
+    assert told.mends - told.spoils == pytest.approx(llm - np.mean(local))
+
+
+def test_the_card_tells_of_the_llm_where_each_promise_accepts(outcome: Outcome) -> None:
+    told = outcome.calibration.card["llm_where_accepted"]
+    assert [(target, tuple(stages)) for target, stages, _, _ in told] == [
+        (one.target, one.stages) for one in outcome.calibration.promises
+    ]
+    for one, (_, _, right, rows) in zip(outcome.calibration.promises, told, strict=True):
+        assert 0 <= right <= rows <= 30
+        assert (rows > 0) is (one.threshold is not None)
+
+
+def test_the_benefit_is_known_where_the_slm_was_not_asked(folder: Path) -> None:
+    options = replace(OPTIONS, slm_rows=0, llm_rows=20, probe_rows=60, examples=0)
+    made = calibrator(calibrating(folder), options).run(read_labelled(folder / "rows.jsonl"))
+    assert made.calibration.benefit is not None
 
 
 def test_a_calibration_is_in_force_once_it_is_saved(outcome: Outcome, tmp_path: Path) -> None:
