@@ -135,9 +135,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, default=Path(".tandem/bench"))
     parser.add_argument("--models", action="store_true")
     parser.add_argument("--held-out", type=int, default=600)
-    parser.add_argument("--score-rows", type=int, default=300)
+    parser.add_argument("--score-rows", type=int, default=300, help="0: no cascade")
     parser.add_argument("--llm-rows", type=int, default=300)
-    parser.add_argument("--example-rows", type=int, default=None, help="the SLM's with examples")
+    parser.add_argument("--example-rows", type=int, default=None, help="the most with examples")
     parser.add_argument("--sure-rows", type=int, default=0, help="rows on which the SLM is asked")
     parser.add_argument("--examples", type=int, default=EXAMPLES)
     return parser.parse_args()
@@ -150,7 +150,8 @@ def with_models(ready: Ready, services: EvalServices, args: argparse.Namespace) 
     series = ask_models(asker, measured, args)
     if args.sure_rows:
         say_sure(asker, series, measured, args)
-    cascade(measured, series, ready.head_seconds, args)
+    if args.score_rows:
+        cascade(measured, series, ready.head_seconds, args)
 
 
 def main() -> None:

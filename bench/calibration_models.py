@@ -73,14 +73,13 @@ def ask_models(
 ) -> dict[str, TierAnswers]:
     """Each series on the same held-out rows; the SLM's on rows for its score too."""
     held, fit = held_out(measured, args.held_out), measured.split.fit
-    scoring, few = fit[: args.score_rows], held[: args.example_rows]
+    scoring = fit[: args.score_rows]
     series: dict[str, TierAnswers] = {}
     tiers: tuple[TierName, ...] = ("slm", "llm")
     for tier in tiers:
         for k in (0, args.examples):
-            wanted = held[: args.llm_rows]
-            if tier == "slm":
-                wanted = np.concatenate([scoring, few if k else held])
+            most = held[: args.example_rows] if k else held
+            wanted = np.concatenate([scoring, most]) if tier == "slm" else most[: args.llm_rows]
             name = f"{tier} + {k}" if k else tier
             answers = TierAnswers(len(measured.labels), len(asker.names))
             series[name] = asker.ask(tier, asking(asker, k), wanted, answers)
