@@ -28,8 +28,8 @@ from tandem.nodes.longform.writing import (
 HEADING_WORDS: Final = 5
 STRETCHES: Final = 3
 """So many sections are made longer where the whole text is too short."""
-_LEAST_FURTHER: Final = 80
-"""A text that was begun, and lacks fewer words, gets no further section."""
+_LEAST_FURTHER: Final = 0.15
+"""A text that was begun, and lacks less of its length, gets no further section."""
 
 Plan = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ def planned(prepared: Plan, evidence: Evidence, tier: TierCall) -> dict[str, Any
     if done and prepared["open_end"]:
         left -= PARAGRAPH_WORDS
     kept: list[Planned] = [_as_planned(section) for section in done]
-    if done and left < _LEAST_FURTHER:
+    if done and left < _LEAST_FURTHER * prepared["length"]["words"]:
         return {"outline": kept, "passages": prepared["passages"]}
     prompt = outline_prompt(
         prepared["brief"], left, evidence.settings.section_words, prepared["passages"], titles
@@ -114,7 +114,7 @@ def next_section(plan: Plan, done: Sequence[Section], tier: TierCall, small: Tie
 def opened_end(plan: Plan, done: Sequence[Section], tier: TierCall) -> list[Section]:
     """The sections of a text that broke off in mid-sentence, the last one made longer."""
     left = body_words(plan) - sum(word_count(section["text"]) for section in done)
-    more = min(PARAGRAPH_WORDS, left)
+    more = left if len(done) == len(plan["outline"]) else min(PARAGRAPH_WORDS, left)
     if more < HEADING_WORDS:
         return list(done)
     aim = word_count(done[-1]["text"]) + more

@@ -24,6 +24,8 @@ DOCUMENT_PASSAGES: Final = 40
 """Of all documents of a request, those that say most about it."""
 KNOWLEDGE_PASSAGES: Final = 8
 """Of the knowledge base, before there is an outline."""
+SECTION_HITS: Final = 12
+"""So many passages are looked through for some that no section used."""
 CHUNK_WORDS: Final = 120
 
 
@@ -83,7 +85,7 @@ class Evidence:
         used: marks of earlier sections.
         """
         most = self.settings.passages
-        hits = self._searched(about, most, tenant)
+        hits = self._searched(about, min(most + len(used), SECTION_HITS) if most else 0, tenant)
         known = marked(passages, hits)
         of_hits = [mark for hit in hits for mark, one in known.items() if one["id"] == hit["id"]]
         ranked = dict.fromkeys([*_nearest(about, passages), *of_hits, *chosen])

@@ -225,8 +225,12 @@ def _extended(given: _Given, text: str) -> str:
 
 
 def _cleaned(given: _Given, done: Completion, said: str) -> str:
+    text = done.text
+    for passage in given.passages.values():
+        # A small model copies it with the passage.
+        text = text.replace(f"{passage['heading']}: ", "")
     cut = done.finish == "length"
-    return cleaned(done.text, given.passages, said, cut=cut, sources=given.sources)
+    return cleaned(text, given.passages, said, cut=cut, sources=given.sources)
 
 
 def _again(given: _Given) -> str:

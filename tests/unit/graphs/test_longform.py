@@ -170,6 +170,50 @@ def test_continue_goes_on_where_the_draft_stopped(tmp_path: Path) -> None:
     assert word_count(answer["output"]["text"]) <= 360
 
 
+def test_the_llm_writes_what_the_slm_left_out(tmp_path: Path) -> None:
+    small_first = {"rules": [{"name": "small", "first_tier": "slm"}]}
+    slm, llm = [TWO, prose(120, "a"), DOWN, TOP], [prose(120, "b"), TOP]
+    answer = ask(FakeServices(tmp_path, slm=slm, llm=llm, policy=small_first))
+    assert answer["status"] == "accepted", answer["reasons"]
+    assert [section["by"] for section in answer["output"]["sections"]] == ["slm", "llm"]
+
+
+def test_the_slm_mends_what_the_llm_may_not_see(tmp_path: Path) -> None:
+    again = [prose(120, "b"), TOP]
+    services = FakeServices(tmp_path, slm=[TWO, prose(120, "a"), DOWN, TOP, *again])
+    answer = ask(services, text=CARD + BRIEF)
+    assert answer["status"] == "unverified", answer["reasons"]
+    assert services.fakes["llm"].prompts == []
+
+
+def test_a_text_that_broke_off_in_mid_sentence_is_gone_on_with(tmp_path: Path) -> None:
+    draft = f"# Club\n\n## How it works\n\n{prose(60, 'a')} And th"
+    services = FakeServices(
+        tmp_path, llm=[outline("Who waters"), prose(100, "c"), prose(110, "b"), TOP]
+    )
+    turns = [{"role": "user", "content": BRIEF}, {"role": "assistant", "content": draft}]
+    answer = ask(services, text="go on", messages=turns)
+    assert answer["status"] == "accepted", answer["reasons"]
+    first, second = answer["output"]["sections"]
+    assert first["text"] == f"{prose(60, 'a')}\n\n{prose(100, 'c')}"
+    assert second["title"] == "Who waters"
+
+
+def test_a_text_that_lacks_hardly_anything_gets_no_further_section(tmp_path: Path) -> None:
+    draft = f"## How it works\n\n{prose(250, 'a')}"
+    turns = [{"role": "user", "content": BRIEF}, {"role": "assistant", "content": draft}]
+    answer = ask(FakeServices(tmp_path, llm=[TOP]), text="continue", messages=turns)
+    assert answer["status"] == "accepted", answer["reasons"]
+    assert len(answer["output"]["sections"]) == 1
+
+
+def test_numbers_that_do_not_check_wait_for_a_person(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path, llm=["answer = 17 * 61", "3 * 60 = 190\nAnswer: 190"])
+    answer = ask(services, text="3 sprints of 60 m: how many meters?", task="reasoning")
+    assert (answer["status"], answer["output"]) == ("needs_review", None)
+    assert answer["draft"]["answer"] == "1037"
+
+
 def test_a_length_that_is_not_allowed_is_refused(tmp_path: Path) -> None:
     services = FakeServices(tmp_path)
     answer = ask(services, text="Write 90,000 words on gardens.")
