@@ -25,7 +25,7 @@ from tandem.ledger.evidence import Evidence, evidence
 from tandem.ledger.shadow import ShadowReport, shadow_report
 from tandem.ledger.store import Ledger
 from tandem.loop.drift_records import Complaints, Status, TaskCheck
-from tandem.loop.in_force import LOCAL, InForce
+from tandem.loop.in_force import LOCAL, RULE, InForce
 from tandem.nodes.label_acceptance import SCORE
 from tandem.nodes.stages import SECOND_TRY
 from tandem.quality.label_sets import LABEL_SET, label_set
@@ -78,8 +78,8 @@ class _Gathered:
             self.outside += row["served"]
             return
         score = row["signals"].get(SCORE, row["score"])
-        if score is not None and row["tier"] in self.scores and not row["gated"]:
-            self.scores[row["tier"]].append(score)
+        if score is not None and not row["gated"]:
+            self.scores["slm" if row["tier"] == RULE else row["tier"]].append(score)
         if row["served"]:
             self.accepted += 1
             self.words += [] if row["correct"] is None else [row["correct"]]

@@ -27,6 +27,7 @@ from tandem.stats import wilson
 
 log = logging.getLogger(__name__)
 LOCAL: Final = ("head", "slm")
+RULE: Final = "rule"
 LEAST_COMPARED: Final = 20
 """Fewer of the LLM's answers say nothing of how often it is right."""
 
@@ -68,8 +69,10 @@ class InForce:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """Whose answers the promise speaks of."""
-        return self.promise.stages if self.promise else LOCAL
+        """Whose answers the promise speaks of. A task's own rule has the SLM's part: its answers
+        are scored and certified with the SLM's."""
+        stages = self.promise.stages if self.promise else LOCAL
+        return (*stages, RULE) if "slm" in stages else stages
 
 
 def in_force(services: Services, tasks: Mapping[str, Task]) -> list[InForce]:

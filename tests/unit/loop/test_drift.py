@@ -219,6 +219,9 @@ def test_a_task_without_labels_goes_by_the_verdicts_score(ledger: Ledger) -> Non
     fill(ledger, [0.0] * 100, tier="slm")
     told = check(ledger, found)
     assert (told["status"], told["scores"][1]["recent"]) == ("holds", 100)
+    fill(ledger, EVEN[1::2], tier="rule", labels=())
+    told = check(ledger, found)
+    assert (told["scores"][1]["recent"], told["accepted"], told["outside"]) == (200, 300, 0)
 
 
 @pytest.mark.parametrize(
