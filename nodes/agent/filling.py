@@ -8,19 +8,22 @@ name one of several, and takes its word for a single sure call only. Every doubt
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-import jsonschema
-
 from tandem.errors import EgressBlocked, ModelError
-from tandem.models.tier import Completion, Prompt, TierCall, Token, ToolCall
+from tandem.models.tier import Completion, Prompt, TierCall, ToolCall
 from tandem.models.toolcalls import calls_schema, read_calls
-from tandem.nodes.agent.grounding import ungrounded
-from tandem.quality.field_signals import field_signals, parse_object
+from tandem.nodes.agent.doubting import (
+    Bounds,
+    Function,
+    doubts_about,
+    fits,
+    places,
+    probability,
+    without_invented,
+)
+from tandem.quality.field_signals import parse_object
 from tandem.records import Attempt, Message, TierName
 
 MAX_TOKENS: Final = 512
@@ -34,24 +37,11 @@ CHOOSE_SYSTEM: Final = (
     "asked, with the arguments that the user gives. Where no tool fits the request, choose none."
 )
 
-Function = Mapping[str, Any]
-"""A tool as a JSON-schema function: `{"name", "description", "parameters"}` (Tool.function)."""
 Reader = Callable[[], TierCall]
 """A tier bound to a new attempt."""
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """Least probabilities (0 to 1) at which the SLM's word counts.
-
-    The defaults were chosen on 33 rows of BFCL's dev half with Qwen2.5-Coder-0.5B, where 15 of the
-    16 calls above them were right.
-    """
-
-    tool: float = 0.9
-    """Of the first token of the tool's name."""
-    argument: float = 0.3
-    """Of the least probable token of the arguments."""
+BOUNDS: Final = Bounds()
 
 
 class Filled(NamedTuple):
@@ -82,7 +72,7 @@ def fill(
     slm: Reader | None,
     llm: Reader | None,
     given: Mapping[str, Any] | None = None,
-    bounds: Bounds = Bounds(),
+    bounds: Bounds = BOUNDS,
 ) -> Filled:
     """The arguments of `function` for the request `text`.
 
@@ -98,8 +88,9 @@ def fill(
         arguments = parse_object(done.text)
         if not isinstance(arguments, Mapping):
             return [], ["no JSON"]
-        doubts = _doubts(asked, arguments, text, done, 0, bounds)
-        return [ToolCall(function["name"], {**arguments, **given})], doubts
+        stated = without_invented(asked, arguments, text)
+        doubts = doubts_about(asked, stated, text, done, 0, bounds)
+        return [ToolCall(function["name"], {**stated, **given})], doubts
 
     prompt = Prompt(messages, MAX_TOKENS, schema=asked["parameters"])
     first = _by_slm(slm, prompt, read)
@@ -107,7 +98,7 @@ def fill(
         return first
     second = _by_llm(llm, messages, [asked], first)
     calls = [ToolCall(call.name, {**call.arguments, **given}) for call in second.calls[:1]]
-    return second._replace(calls=[call for call in calls if _fits(function, call.arguments)])
+    return second._replace(calls=[call for call in calls if fits(function, call.arguments)])
 
 
 def choose(
@@ -115,7 +106,7 @@ def choose(
     text: str,
     slm: Reader | None,
     llm: Reader | None,
-    bounds: Bounds = Bounds(),
+    bounds: Bounds = BOUNDS,
 ) -> Filled:
     """The calls that the request `text` needs, of `functions`.
 
@@ -129,13 +120,15 @@ def choose(
         calls = read_calls(done.text, by_name) or []
         if len(calls) != 1:
             return calls, [f"{len(calls)} calls"]
-        name, place = _places(done.text)
+        name, place = places(done.text)
         if name is None or place is None:
             return calls, ["no JSON"]
-        doubts = _doubts(by_name[calls[0].name], calls[0].arguments, text, done, place, bounds)
-        if _probability(done.tokens, name) < bounds.tool:
+        function = by_name[calls[0].name]
+        stated = without_invented(function, calls[0].arguments, text)
+        doubts = doubts_about(function, stated, text, done, place, bounds)
+        if probability(done.tokens, name) < bounds.tool:
             doubts.insert(0, "the tool's probability")
-        return calls, doubts
+        return [ToolCall(calls[0].name, stated)], doubts
 
     first = _by_slm(slm, Prompt(messages, MAX_TOKENS, schema=calls_schema(functions)), read)
     if first.tier is not None or llm is None:
@@ -201,64 +194,3 @@ def _without(function: Function, given: Mapping[str, Any]) -> dict[str, Any]:
     left = {key: part for key, part in parameters.get("properties", {}).items() if key not in given}
     required = [name for name in parameters.get("required", ()) if name not in given]
     return {**function, "parameters": {**parameters, "properties": left, "required": required}}
-
-
-def _doubts(
-    function: Function,
-    arguments: Mapping[str, Any],
-    text: str,
-    done: Completion,
-    place: int,
-    bounds: Bounds,
-) -> list[str]:
-    """Why `arguments`, which stand in the completion from `place` on, should not be taken."""
-    doubts = [] if _fits(function, arguments) else ["the schema"]
-    doubts += [f"{name}: not in the request" for name in _ungrounded(function, arguments, text)]
-    end = place + len(_object_at(done.text, place))
-    tokens = tuple(_cut(done.tokens, place, end))
-    least = min(field_signals(done.text[place:end], tokens).values(), default=None)
-    if least is None:
-        return doubts + (["no probabilities"] if arguments else [])
-    return doubts + (["an argument's probability"] if math.exp(least) < bounds.argument else [])
-
-
-def _ungrounded(function: Function, arguments: Mapping[str, Any], text: str) -> list[str]:
-    return ungrounded(arguments, text, function["parameters"])
-
-
-def _fits(function: Function, arguments: Mapping[str, Any]) -> bool:
-    return jsonschema.Draft202012Validator(function["parameters"]).is_valid(dict(arguments))
-
-
-def _places(text: str) -> tuple[int | None, int | None]:
-    """Where the first tool's name and its arguments begin in the JSON of calls."""
-    name = re.search(r'"tool"\s*:\s*"', text)
-    arguments = re.search(r'"arguments"\s*:\s*(?=\{)', text)
-    return (name.end() if name else None), (arguments.end() if arguments else None)
-
-
-def _object_at(text: str, place: int) -> str:
-    try:
-        return text[place : json.JSONDecoder().raw_decode(text, place)[1]]
-    except ValueError:
-        return ""
-
-
-def _cut(tokens: Sequence[Token], start: int, end: int) -> Iterator[Token]:
-    """The tokens of text[start:end], those at its edges cut to it."""
-    at = 0
-    for token in tokens:
-        inside = token.text[max(0, start - at) : max(0, end - at)]
-        if inside:
-            yield Token(inside, token.logprob, token.top)
-        at += len(token.text)
-
-
-def _probability(tokens: Sequence[Token], place: int) -> float:
-    """Of the token that stands at `place` of the text; 0 where there is none."""
-    at = 0
-    for token in tokens:
-        if at <= place < at + len(token.text):
-            return math.exp(token.logprob)
-        at += len(token.text)
-    return 0.0

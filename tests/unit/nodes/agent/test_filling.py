@@ -8,7 +8,8 @@ import pytest
 
 from tandem.errors import ModelUnavailable
 from tandem.models.tier import Completion, Token, ToolCall
-from tandem.nodes.agent.filling import Bounds, choose, fill, missing
+from tandem.nodes.agent.doubting import Bounds
+from tandem.nodes.agent.filling import choose, fill, missing
 from tandem.nodes.agent.grounding import numbers_in, ungrounded
 from tandem.tools.base import parameters
 from tests.unit.fakes import FakeTierCall, completion
@@ -68,6 +69,25 @@ def test_every_doubt_escalates(reply: Any, doubt: str) -> None:
     assert found.doubts == [doubt]
     assert [attempt["tier"] for attempt in found.attempts] == ["slm", "llm"]
     assert filled(FakeTierCall([reply])).arguments is None
+
+
+def test_a_space_that_the_grammar_forbids_is_no_doubt_about_a_number() -> None:
+    number = Token("4", math.log(0.01), {" ": math.log(0.98), "4": math.log(0.01)})
+    unsure = Token("4", math.log(0.01), {" ": math.log(0.9), "9": math.log(0.09)})
+    head, tail = Token('{"people":', -0.01), Token("}", -0.01)
+    for token, tier in ((number, "slm"), (unsure, None)):
+        reply = completion('{"people":4}', tokens=(head, token, tail))
+        assert filled(FakeTierCall([reply]), given={"place": "Blue Heron"}).tier == tier
+
+
+def test_an_optional_argument_that_the_request_does_not_say_is_left_out() -> None:
+    function = {**BOOK, "parameters": parameters({"people": {"type": "integer"}}, {"hour": {}})}
+    reply = spelt('{"people":4,"hour":18}', "18")
+    slm = FakeTierCall(
+        [reply, spelt('{"calls":[{"tool":"book","arguments":{"people":4,"hour":8}}]}')]
+    )
+    assert fill(function, ASKED, lambda: slm, None).arguments == {"people": 4}
+    assert choose([function], ASKED, lambda: slm, None).arguments == {"people": 4}
 
 
 def test_what_is_given_is_not_asked_for() -> None:
