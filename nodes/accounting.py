@@ -44,6 +44,9 @@ def _own_all_llm(state: State, price: Callable[[Attempt], float]) -> Estimate:
     work = [attempt for attempt in state["attempts"] if attempt["purpose"] != "classify"]
     if not work:
         return Estimate(0.0, estimated=False)
+    if usage := state.get("prepared", {}).get("one_prompt_usage"):
+        # Of a task in steps: the LLM alone would have read everything in one prompt.
+        return Estimate(price({**work[-1], "usage": usage}), estimated=True)
     by_llm = [a for a in work if a["tier"] == "llm" and a["error"] is None]
     if any(a["purpose"] == "answer" for a in by_llm):
         answers = [a["cost"] for a in by_llm if a["purpose"] == "answer"]
@@ -52,6 +55,6 @@ def _own_all_llm(state: State, price: Callable[[Attempt], float]) -> Estimate:
     last = [by_slm[-1]] if by_slm and by_slm[-1]["purpose"] == "answer" else by_slm
     if usage := state.get("prepared", {}).get("all_llm_usage"):
         # Known where a head answered, which has no tokens, or where the LLM's best prompt differs.
-        return Estimate(price({**(last or work)[-1], "usage": usage}), estimated=True)
+        last = [{**(last or work)[-1], "usage": usage}]
     cost = sum(a["cost"] for a in by_llm) + sum(price(a) for a in last)
     return Estimate(cost, estimated=bool(last))

@@ -54,28 +54,15 @@ class Collection:
 
 
 def collection_of(services: Services, request: Request) -> Collection:
-    """The collection of a request.
-
-    Raises
-    ------
-    DocumentError: the request brings documents, and none of them can be read.
-    """
+    """The collection of a request, of whose documents some can be read."""
     settings = services.settings
     documents = request.get("documents", [])
     if not documents:
         tenant = request.get("tenant", "")
         return Collection(_Knowledge(services, tenant), settings.knowledge.min_score)
-    told = documents_read(documents)
-    if not told["read"]:
-        why = told["unreadable"][0]["why"]
-        raise DocumentError(
-            f"None of the {len(documents)} documents can be read; nothing was asked. "
-            f"The first: {why}",
-            "Give documents with text: Markdown, text, or PDFs that are no scans.",
-        )
     texts = named_texts(documents)
     index = InMemoryIndex(texts, lambda: services.embeddings, settings.knowledge.chunk_words)
-    return Collection(index, settings.knowledge.min_score, told)
+    return Collection(index, settings.knowledge.min_score, documents_read(documents))
 
 
 @dataclass(frozen=True)
@@ -85,6 +72,17 @@ class _Knowledge:
 
     def search(self, text: str, k: int) -> list[Hit]:
         return self.services.search(text, k, self.tenant)
+
+
+def refuse_unreadable(documents: Sequence[Document]) -> None:
+    """Raise DocumentError where there are documents, and none of them can be read."""
+    told = documents_read(documents)
+    if documents and not told["read"]:
+        raise DocumentError(
+            f"None of the {len(documents)} documents can be read; nothing was asked. "
+            f"The first: {told['unreadable'][0]['why']}",
+            "Give documents with text: Markdown, text, or PDFs that are no scans.",
+        )
 
 
 def documents_read(documents: Sequence[Document]) -> Documents:

@@ -76,7 +76,7 @@ class Conclude:
             "rounds": state["round"],
             "left_out": state["left_out"],
             "documents": state["documents"],
-            "all_llm_usage": all_llm_usage(state["prepared"]["question"], passages),
+            "one_prompt_usage": one_prompt_usage(state["prepared"]["question"], passages),
         }
 
     def _may_ask(self, state: ResearchState, prepared: dict[str, Any]) -> bool:
@@ -85,7 +85,7 @@ class Conclude:
         return state["round"] < rounds and open_questions(state["questions"], prepared["findings"])
 
 
-def all_llm_usage(question: str, passages: Sequence[Passage]) -> Usage:
+def one_prompt_usage(question: str, passages: Sequence[Passage]) -> Usage:
     """About what one prompt over the passages takes, at four characters a token."""
     read = sum(len(passage["heading"]) + len(passage["text"]) for passage in passages)
     fixed = sum(

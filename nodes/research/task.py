@@ -15,7 +15,7 @@ from typing import Any
 from tandem.errors import InvalidRequest
 from tandem.models.tier import TierCall
 from tandem.nodes.research.citing import uncited_numbers, unknown_marks
-from tandem.nodes.research.collection import collection_of
+from tandem.nodes.research.collection import collection_of, refuse_unreadable
 from tandem.nodes.research.concluding import conclude, not_found
 from tandem.nodes.research.findings import coverage, whole_passages
 from tandem.nodes.research.records import Coverage, Documents, Finding
@@ -107,11 +107,12 @@ def started(request: Request) -> dict[str, Any]:
 
     Raises
     ------
-    InvalidRequest: the request has no text.
+    InvalidRequest: the request has no text; DocumentError: none of its documents can be read.
     """
     question = request["text"].strip()
     if not question:
         raise InvalidRequest("The request has no text.", "Say what is to be found out.")
+    refuse_unreadable(request.get("documents", []))
     return {
         "question": question,
         "turns": earlier_turns(request),

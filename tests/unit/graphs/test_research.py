@@ -48,8 +48,11 @@ def read_rightly(text: str) -> str:
     return '{"value":"5 dollars"}' if "gym" in asked and GYM in text else NOTHING
 
 
-def services(folder: Path, llm: Any = (ASKED, CONCLUDED), slm: Any = read_rightly) -> FakeServices:
-    made = FakeServices(folder, llm=list(llm))
+def services(
+    folder: Path, llm: Any = (ASKED, CONCLUDED), slm: Any = read_rightly, **settings: Any
+) -> FakeServices:
+    folder.mkdir(exist_ok=True)
+    made = FakeServices(folder, llm=list(llm), **settings)
     made.fakes["slm"] = RuleTier("slm", slm)  # type: ignore[assignment]
     made.hits = [hit("lockers.md", "Lockers", LOCKER, 0.8), hit("gym.md", "Gym", GYM, 0.7)]
     return made
@@ -225,6 +228,19 @@ def test_what_the_guard_stops_at_the_questions_the_slm_asks(tmp_path: Path) -> N
     assert answer["status"] == "accepted"
 
 
+def test_started_on_the_slm_the_llm_concludes_only_what_was_rejected(tmp_path: Path) -> None:
+    def wrong(text: str) -> str:
+        return ONE.replace("8", "9") if "Request:" in text else read_rightly(text)
+
+    first: dict[str, Any] = {"tasks": {"research": {"first_tier": "slm"}}}
+    assert ask(services(tmp_path / "a", llm=[], **first))["tier"] == "slm"
+    answer = ask(services(tmp_path / "b", llm=[CONCLUDED], slm=wrong, **first))
+    assert (answer["status"], answer["tier"]) == ("accepted", "llm")
+    by_llm = [each["purpose"] for each in answer["attempts"] if each["tier"] == "llm"]
+    assert by_llm == ["answer"]
+    assert answer["all_llm_estimated"]
+
+
 def test_documents_are_read_in_place_of_the_knowledge_base(tmp_path: Path) -> None:
     from tests.unit.nodes.research.words import WordEmbeddings
 
@@ -269,7 +285,7 @@ def test_a_huge_document_is_read_from_its_beginning(tmp_path: Path) -> None:
 
 def test_without_one_readable_document_there_is_an_error(tmp_path: Path) -> None:
     documents = [{"name": "empty.txt", "text": ""}]
-    answer = ask(services(tmp_path, llm=[ASKED]), {**REQUEST, "documents": documents})
+    answer = ask(services(tmp_path, llm=[]), {**REQUEST, "documents": documents})
     assert answer["error"] is not None
     assert answer["error"]["code"] == "document"
 

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.errors import DocumentError
-from tandem.nodes.research.collection import Collection, collection_of, named_texts
+from tandem.nodes.research.collection import (
+    Collection,
+    collection_of,
+    named_texts,
+    refuse_unreadable,
+)
 from tandem.nodes.research.crossing import cross
 from tests.unit.nodes.knowledge import FakeSearcher, hit
 from tests.unit.nodes.research.pieces import passage, question
@@ -46,10 +51,11 @@ def test_documents_come_before_the_knowledge_base(tmp_path: Path) -> None:
     assert collection.documents == {"read": 1, "unreadable": [], "cut": []}
 
 
-def test_documents_of_which_none_can_be_read_are_an_error(tmp_path: Path) -> None:
+def test_documents_of_which_none_can_be_read_are_an_error() -> None:
     documents: Any = [{"name": "a.txt", "text": "", "unreadable": "a.txt cannot be opened."}] * 2
     with pytest.raises(DocumentError, match=r"None of the 2 documents.*a\.txt cannot be opened"):
-        collection_of(FakeServices(tmp_path), {"text": "leave", "documents": documents})
+        refuse_unreadable(documents)
+    refuse_unreadable([])
 
 
 def test_documents_of_one_name_are_told_apart() -> None:

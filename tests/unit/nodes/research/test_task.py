@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tandem.nodes.research.conclude import all_llm_usage
+from tandem.nodes.research.conclude import one_prompt_usage
 from tandem.nodes.research.task import Research, findings_of
 from tandem.records import Attempt, Verdict
 from tests.unit.fakes import FakeTierCall, completion
@@ -87,7 +87,7 @@ def test_passages_that_no_reader_answered_on_are_read_whole() -> None:
 
 
 def test_all_llm_is_one_prompt_over_all_passages() -> None:
-    little, much = (all_llm_usage("What?", [passage()] * count) for count in (1, 9))
+    little, much = (one_prompt_usage("What?", [passage()] * count) for count in (1, 9))
     grown = len(passage()["text"]) + len(passage()["heading"])
     assert much["input_tokens"] - little["input_tokens"] == pytest.approx(8 * grown / 4, abs=1)
 
