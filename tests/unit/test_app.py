@@ -16,6 +16,7 @@ from tandem.settings import Model, Settings
 from tests.loopback import drip, serve
 from tests.unit.fakes import completion
 from tests.unit.nodes.knowledge import FakeSearcher
+from tests.unit.nodes.longform.texts import BRIEF, TOP, outline, prose
 from tests.unit.services import FakeServices, Reply
 
 MESSAGE = "How long do I have to file my voucher?"
@@ -77,6 +78,14 @@ def test_the_text_of_an_output(output: Any, text: str) -> None:
 def test_the_answer_comes_last(tmp_path: Path) -> None:
     told = [event["event"] for event in tandem(tmp_path, REPLY).stream(MESSAGE, task="draft")]
     assert told == ["node", "node", "node", "node", "token", "answer"]
+
+
+def test_a_task_of_several_steps_tells_how_far_it_is(tmp_path: Path) -> None:
+    replies = [outline("How it works", "Who waters"), prose(120, "a"), prose(120, "b"), TOP]
+    stream = tandem(tmp_path, *replies).stream(BRIEF, task="longform")
+    told = [event["progress"] for event in stream if event["event"] == "progress"]
+    assert told[0] == {"outline": {"sections": 2}}
+    assert [event["section"]["words"] for event in told[1:]] == [120, 120]
 
 
 def test_leaving_a_stream_stops_the_model(tmp_path: Path) -> None:
