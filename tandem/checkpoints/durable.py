@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -65,6 +66,7 @@ class DurableRuns(BaseCheckpointSaver[str]):
         self._where: Final = where
         self._lock = threading.RLock()
         self._inner: BaseCheckpointSaver[str] | None = None
+        self._pid = 0
         self._under_way: dict[str, UnderWay] = {}
 
     @contextmanager
@@ -89,8 +91,9 @@ class DurableRuns(BaseCheckpointSaver[str]):
     def inner(self) -> BaseCheckpointSaver[str]:
         """The checkpointer that writes; opened on first use."""
         with self._lock:
-            if self._inner is None:
-                self._inner = self._opened()
+            # After a fork the child opens a connection of its own: they must not be shared.
+            if self._inner is None or self._pid != os.getpid():
+                self._inner, self._pid = self._opened(), os.getpid()
             return self._inner
 
     def close(self) -> None:

@@ -42,7 +42,8 @@ def command(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell what works here: models, hub, threads, keys, servers, head, index, ledger, disk."""
+    """Tell what works here: models, hub, threads, keys, servers, head, index, ledger,
+    checkpoints, disk."""
     checks = doctor(ctx.obj)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
@@ -77,6 +78,7 @@ def doctor(settings: Settings) -> list[Check]:
         _knowledge(settings),
         _ledger(settings),
         _cache(settings, missing),
+        _checkpoints(settings),
     ]
 
 
@@ -181,6 +183,48 @@ def _knowledge(settings: Settings) -> Check:
 
 
 def _ledger(settings: Settings) -> Check:
+def _mcp(settings: Settings) -> Iterator[Check]:
+    """The tools of MCP servers that are offered. No server is asked."""
+    from tandem.mcp import catalogue
+
+    try:
+        known = catalogue.read(catalogue.path_of(settings))
+    except TandemError as error:
+        yield Check("mcp", False, error.what, error.remedy)
+        return
+    for name, server in settings.mcp.servers.items():
+        accepted = sum(tool in known.get(name, {}) for tool in server.tools)
+        ok = accepted == len(server.tools)
+        remedy = "" if ok else f"Look at them: `tandem mcp check {name}`, then --accept."
+        told = f"{accepted} of {len(server.tools)} allowed tools are accepted"
+        yield Check(f"mcp {name}", ok, told, remedy)
+
+
+def _checkpoints(settings: Settings) -> Check:
+    """Where runs are kept; a server is only asked, and a file that is not there is not made."""
+    from tandem.checkpoints.opening import checkpointer_from_url, shown
+    from tandem.checkpoints.sealing import key_of
+
+    own, url = settings.checkpoints, settings.checkpoints_url
+    if not url:
+        return Check(
+            "checkpoints", True, "off: no run can wait for a person or go on after a crash"
+        )
+    where = shown(url)
+    try:
+        key = key_of(own.key_env)
+        kept = (
+            f"encrypted ({own.key_env})" if key else f"no key ({own.key_env}), so no sensitive runs"
+        )
+        if url.startswith("sqlite:///") and not Path(where).exists():
+            return Check("checkpoints", True, f"{where}, made when first needed; {kept}")
+        connection = checkpointer_from_url(url, key=key, connect_s=_PROBE_S).conn  # type: ignore[attr-defined]
+        connection.close()
+    except TandemError as error:
+        return Check("checkpoints", False, error.what, error.remedy)
+    return Check("checkpoints", True, f"{where}; {kept}")
+
+
     import sqlalchemy as sql
 
     remedy = "Correct `ledger.url`, or make its folder writable."

@@ -35,7 +35,7 @@ WAITING: Final = "waiting"
 
 def told(answer: Answer) -> Row:
     """What of an answer goes into the output."""
-    row: Row = {key: answer[key] for key in KEPT}  # type: ignore[literal-required]
+    row: Row = {key: answer[key] for key in KEPT}
     if approvals := answer.get("approvals"):
         row["approvals"] = approvals
     return row

@@ -95,6 +95,26 @@ def test_ledger_absent_good_and_damaged(tmp_path: Path) -> None:
     assert not check(settings, "ledger").ok
 
 
+def test_checkpoints_absent_good_damaged_and_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_with(tmp_path)
+    monkeypatch.delenv("LANGGRAPH_AES_KEY", raising=False)
+    assert "made when first needed; no key" in check(settings, "checkpoints").detail
+    assert not (tmp_path / ".tandem").exists(), "the doctor changes nothing"
+    (tmp_path / ".tandem").mkdir()
+    file = tmp_path / ".tandem" / "checkpoints.sqlite"
+    sqlite3.connect(file).close()
+    monkeypatch.setenv("LANGGRAPH_AES_KEY", "k" * 16)
+    assert check(settings, "checkpoints").detail.endswith("encrypted")
+    monkeypatch.setenv("LANGGRAPH_AES_KEY", "hunter2")
+    assert not check(settings, "checkpoints").ok
+    monkeypatch.delenv("LANGGRAPH_AES_KEY")
+    file.write_bytes(b"no database, " * 100)
+    assert "Move the file away" in check(settings, "checkpoints").remedy
+    assert check(settings_with(tmp_path, checkpoints={"url": "off"}), "checkpoints").ok
+
+
 @pytest.mark.parametrize("url", ["nonsense", "nobody://x/y"])
 def test_a_ledger_url_that_is_none(tmp_path: Path, url: str) -> None:
     assert not check(settings_with(tmp_path, ledger=LedgerSettings(url=url)), "ledger").ok
