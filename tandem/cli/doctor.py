@@ -76,9 +76,10 @@ def doctor(settings: Settings) -> list[Check]:
         _servers(settings),
         _routing_head(settings),
         _knowledge(settings),
+        *_mcp(settings),
         _ledger(settings),
-        _cache(settings, missing),
         _checkpoints(settings),
+        _cache(settings, missing),
     ]
 
 
@@ -182,7 +183,6 @@ def _knowledge(settings: Settings) -> Check:
     return Check("knowledge", True, f"index in {index}")
 
 
-def _ledger(settings: Settings) -> Check:
 def _mcp(settings: Settings) -> Iterator[Check]:
     """The tools of MCP servers that are offered. No server is asked."""
     from tandem.mcp import catalogue
@@ -225,6 +225,7 @@ def _checkpoints(settings: Settings) -> Check:
     return Check("checkpoints", True, f"{where}; {kept}")
 
 
+def _ledger(settings: Settings) -> Check:
     import sqlalchemy as sql
 
     remedy = "Correct `ledger.url`, or make its folder writable."

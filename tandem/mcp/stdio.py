@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -104,9 +105,11 @@ def _gone() -> tuple[type[Exception], ...]:
 async def _started(server: McpServer, folder: Path, show_log: bool) -> Process:
     import anyio
 
+    # Found here, as Windows runs `npx.cmd` by its whole name only.
+    command = shutil.which(server.command) or server.command
     try:
         return await anyio.open_process(
-            [server.command, *server.args],
+            [command, *server.args],
             env=_environment(server),
             stderr=None if show_log else subprocess.DEVNULL,
             cwd=folder,
