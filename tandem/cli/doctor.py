@@ -213,9 +213,7 @@ def _checkpoints(settings: Settings) -> Check:
     where = shown(url)
     try:
         key = key_of(own.key_env)
-        kept = (
-            f"encrypted ({own.key_env})" if key else f"no key ({own.key_env}), so no sensitive runs"
-        )
+        kept = "encrypted" if key else f"no key ({own.key_env}), so no sensitive runs"
         if url.startswith("sqlite:///") and not Path(where).exists():
             return Check("checkpoints", True, f"{where}, made when first needed; {kept}")
         connection = checkpointer_from_url(url, key=key, connect_s=_PROBE_S).conn  # type: ignore[attr-defined]
