@@ -26,7 +26,7 @@ from tandem.nodes.task import Prepared
 from tandem.quality.field_signals import FIELD_LOGPROB, field_signals, parse_object
 from tandem.quality.grounding import branches, empty_gate, grounded_gate, schema_gate
 from tandem.quality.optional import failing_optional
-from tandem.quality.second_view import second_view_gate
+from tandem.quality.second_view import second_view_gate, with_seen_total
 from tandem.quality.signals import token_signals
 from tandem.quality.totals import totals_gate
 from tandem.quality.wording import not_truncated
@@ -50,6 +50,8 @@ FIELDS: Final = "Fields:"
 AGAIN: Final = (
     "A first answer to this was wrong. Check these fields with special care against the document: "
 )
+TOTAL_SEEN: Final = "total_seen"
+"""Signal: the total is the one that code saw, in place of the model's."""
 _LAYOUT: Final = re.compile(r" {4,}")
 """Wide gaps of a page's layout cost tokens; three spaces still tell columns apart."""
 
@@ -126,7 +128,10 @@ class Extract:
     def _ask(self, prepared: Prepared, tier: TierCall, hint: str = "") -> Attempt:
         completion = tier.complete(self._prompt(prepared, hint))
         output, dropped = _output(completion.text, prepared)
-        return tier.attempt(output, signals=_signals(completion, dropped))
+        signals = _signals(completion, dropped)
+        if tier.name == "slm" and (seen := with_seen_total(output, prepared["source"])) != output:
+            output, signals = seen, {**signals, TOTAL_SEEN: 1.0}
+        return tier.attempt(output, signals=signals)
 
     def _ask_again(
         self,

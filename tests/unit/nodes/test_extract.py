@@ -26,6 +26,7 @@ SUB TOTAL 1.012,40
 GST 6% 60,74
 TOTAL RM 1.073,14
 """
+TWO_TOTALS = f"{RECEIPT}TOTAL ROUNDED RM 1.073,15\n"
 TAXED = {
     **READY_SCHEMAS["receipt"],
     "properties": {**READY_SCHEMAS["receipt"]["properties"], "tax": {"type": "number"}},
@@ -162,7 +163,7 @@ def test_the_tax_rate_for_a_required_amount_is_refused(tax: str, gate: str) -> N
 
 
 def test_the_llm_may_give_a_total_that_the_second_view_ranks_lower() -> None:
-    ready = prepared(text=f"{RECEIPT}TOTAL ROUNDED RM 1.073,15\n")
+    ready = prepared(text=TWO_TOTALS)
     reply = json.dumps({**COPIED, "tax": None})
     small = TASK.attempt(ready, FakeTierCall([reply], name="slm"))
     large = TASK.attempt(ready, FakeTierCall([reply], name="llm"))
@@ -183,8 +184,6 @@ def test_the_document_date_and_the_total_are_chosen_from_the_document() -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"total": "1.073,41"}, ["grounded", "second_view"]),
-        ({"total": "1.012,40"}, ["second_view"]),
         ({"date": "03/03/2016"}, ["grounded", "second_view"]),
         ({"company": "BRIGHT STATIONERS"}, ["grounded"]),
         ({"company": ""}, ["schema"]),
@@ -196,6 +195,26 @@ def test_the_document_date_and_the_total_are_chosen_from_the_document() -> None:
 )
 def test_wrong_values_are_refused(change: dict[str, Any], expected: list[str]) -> None:
     assert gates({**COPIED, **change}) == expected
+
+
+@pytest.mark.parametrize(
+    ("total", "expected"),
+    [("1.073,41", ["grounded", "second_view"]), ("1.012,40", ["second_view"])],
+)
+def test_a_wrong_total_is_refused_where_more_than_one_may_be_right(
+    total: str, expected: list[str]
+) -> None:
+    assert gates({**COPIED, "total": total}, prepared(text=TWO_TOTALS)) == expected
+
+
+def test_the_only_total_that_code_sees_takes_the_place_of_a_wrong_one_of_the_slm() -> None:
+    ready, reply = prepared(), json.dumps({**COPIED, "total": "1.012,40"})
+    small = TASK.attempt(ready, FakeTierCall([reply], name="slm"))
+    assert (small["output"], TASK.check(ready, small)) == (OUTPUT, [])
+    assert small["signals"]["total_seen"] == 1.0
+    large = TASK.attempt(ready, FakeTierCall([reply], name="llm"))
+    assert large["output"]["total"] == 1012.4
+    assert [failure["gate"] for failure in TASK.check(ready, large)] == ["second_view"]
 
 
 def test_half_an_address_is_left_out_and_named() -> None:
@@ -238,10 +257,11 @@ def repaired(copied: dict[str, Any], again: dict[str, Any], **request: Any) -> A
 
 
 def test_repair_asks_for_the_refused_fields_only_and_keeps_the_others() -> None:
-    prompt, attempt, failed = repaired({**COPIED, "total": "9.999,99"}, {"total": "RM 1.073,14"})
+    copied, again = {**COPIED, "total": "9.999,99"}, {"total": "RM 1.073,14"}
+    prompt, attempt, failed = repaired(copied, again, text=TWO_TOTALS)
     assert list(prompt.schema["properties"]) == ["total"]
     assert "company" not in prompt.messages[0]["content"]
-    assert "total" in prompt.messages[-1]["content"].removeprefix(RECEIPT.strip())
+    assert "total" in prompt.messages[-1]["content"].removeprefix(TWO_TOTALS.strip())
     assert (attempt["tier"], attempt["output"], failed) == ("llm", OUTPUT, [])
     assert attempt["signals"]["fields_asked_again"] == 1.0
 
@@ -249,7 +269,7 @@ def test_repair_asks_for_the_refused_fields_only_and_keeps_the_others() -> None:
 def test_repair_asks_for_a_dropped_optional_field_as_well() -> None:
     copied = {**COPIED, "total": "9.999,99", "address": "99 NOWHERE ROAD"}
     again = {"total": "RM 1.073,14", "address": COPIED["address"]}
-    prompt, attempt, failed = repaired(copied, again)
+    prompt, attempt, failed = repaired(copied, again, text=TWO_TOTALS)
     assert list(prompt.schema["properties"]) == ["address", "total"]
     assert (attempt["output"], failed) == (OUTPUT, [])
 
@@ -283,7 +303,7 @@ def test_repair_that_gets_no_json_is_refused() -> None:
 def test_of_a_long_document_repair_shows_the_lines_that_can_hold_the_field() -> None:
     prose = "\n".join(["The goods are as described in the catalogue of the seller."] * 100)
     head = "\n".join(["BRIGHT STATIONERY LTD", *["Words about the shop."] * 20])
-    text = f"{head}\n{RECEIPT}\n{prose}\n" + "\n".join(["Thank you."] * 20)
+    text = f"{head}\n{TWO_TOTALS}\n{prose}\n" + "\n".join(["Thank you."] * 20)
     copied = {**COPIED, "total": "1"}
     prompt, attempt, failed = repaired(copied, {"total": "RM 1.073,14"}, text=text)
     shown = prompt.messages[-1]["content"]

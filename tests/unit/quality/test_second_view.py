@@ -12,6 +12,7 @@ from tandem.quality.second_view import (
     date_candidates,
     second_view_gate,
     total_candidates,
+    with_seen_total,
     written_amounts,
 )
 
@@ -104,6 +105,27 @@ def test_a_seller_is_judged_where_there_is_a_total() -> None:
     assert second_view_gate({"seller": "Ann Lee", "total": 5}, text, strict=False) == []
     refused = second_view_gate({"seller": "Ann Lee", "total": 5}, text)
     assert [failure["detail"].split(":")[0] for failure in refused] == ["seller"]
+
+
+ONE_TOTAL = "CAFE\nSUB TOTAL\n9.00\nTOTAL\nRM 9.54\nCASH\n10.00\n"
+
+
+def test_the_only_total_that_is_seen_takes_the_place_of_another() -> None:
+    assert total_candidates(ONE_TOTAL) == [Decimal("9.54")]
+    wrong = {"company": "CAFE", "total": 9.0}
+    assert with_seen_total(wrong, ONE_TOTAL) == {"company": "CAFE", "total": 9.54}
+    assert with_seen_total({"total": "9.00"}, ONE_TOTAL) == {"total": "9.54"}
+
+
+def test_a_total_is_left_where_it_agrees_or_where_more_than_one_is_seen() -> None:
+    right: dict[str, object] = {"total": 9.54}
+    assert with_seen_total(right, ONE_TOTAL) is right
+    other: dict[str, object] = {"total": 12.40}
+    assert len(total_candidates(RECEIPT)) > 1
+    assert with_seen_total(other, RECEIPT) is other
+    nothing: dict[str, object] = {"company": "CAFE"}
+    assert with_seen_total(nothing, ONE_TOTAL) is nothing
+    assert with_seen_total(None, ONE_TOTAL) is None
 
 
 def test_amounts_are_listed_as_they_are_written() -> None:
