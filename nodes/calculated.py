@@ -39,6 +39,9 @@ _COMMON: Final = frozenset(
 )
 """Numbers that a problem need not name: counts of what it lists, and units of time and measure."""
 _SPOKEN: Final = {"half": 2, "twice": 2, "double": 2, "triple": 3, "quarter": 4, "dozen": 12}
+MANY: Final = 12
+"""A question with more numbers than this has some that nobody needs."""
+_COUNTS: Final = re.compile(r"\bhow (?:many|much|long|far|old|tall|often)\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[a-z]+")
 
 
@@ -101,8 +104,13 @@ def plain(value: float) -> str:
 
 
 def wrong_steps(steps: Sequence[Step], question: str) -> list[GateFailure]:
-    """Gates `calculated` (every expression has a value) and `given` (every number in one stands in
-    the question, or was computed, or is a common one such as 60 or 100)."""
+    """The gates of calculated work.
+
+    `calculated`: every expression has a value. `given`: every number in one stands in the question,
+    or was computed, or is a common one such as 60 or 100. `used`: every number that the question
+    gives in digits, and every step but the last, is used (not asked of questions with more than
+    MANY numbers). `plausible`: what is counted or measured is not negative.
+    """
     failed = []
     open_steps = sum(step["value"] is None for step in steps)
     if open_steps or not steps:
@@ -111,6 +119,11 @@ def wrong_steps(steps: Sequence[Step], question: str) -> list[GateFailure]:
     if strange := _strange(steps, question):
         detail = f"{strange} numbers of the work stand neither in the question nor in a result"
         failed.append(GateFailure(gate="given", detail=detail))
+    if idle := _unused(steps, question) if steps else 0:
+        detail = f"{idle} numbers of the question or results are not used"
+        failed.append(GateFailure(gate="used", detail=detail))
+    if _COUNTS.search(question) and (answer_of(steps) or 0) < 0:
+        failed.append(GateFailure(gate="plausible", detail="the answer is negative"))
     return failed
 
 
@@ -139,6 +152,24 @@ def _strange(steps: Sequence[Step], question: str) -> int:
         if step["value"] is not None:
             known = known | {Decimal(repr(step["value"])), Decimal(plain(step["value"]))}
     return strange
+
+
+def _unused(steps: Sequence[Step], question: str) -> int:
+    numbers = [number.readings for number in find_numbers(question)]
+    if len(numbers) > MANY:
+        return 0
+    written = {Decimal(one) for step in steps for one in _LITERAL.findall(step["expression"])}
+    shares = {100 * one for one in written} | {100 * abs(1 - one) for one in written}
+    idle = sum(not readings & (written | shares | {Decimal(1)}) for readings in numbers)
+    later = [" ".join(one["expression"] for one in steps[at:]) for at in range(1, len(steps))]
+    return idle + sum(not _is_used(step, text) for step, text in zip(steps, later, strict=False))
+
+
+def _is_used(step: Step, later: str) -> bool:
+    """Whether a later expression has the step's name, or its value as a number."""
+    if step["name"].casefold() == ANSWER or step["name"] in _NAME.findall(later):
+        return True
+    return step["value"] is not None and plain(step["value"]) in _LITERAL.findall(later)
 
 
 def _numbers_of(text: str) -> frozenset[Decimal]:

@@ -88,6 +88,8 @@ PLAIN: Final[Mapping[str, Any]] = {
     "additionalProperties": False,
 }
 """A number must be allowed: held to a string, the 1.5B wrote "}540"."""
+NUMBER_GATES: Final = frozenset({"calculated", "given", "used", "plausible", "arithmetic"})
+"""Gates after which the work is done once more."""
 CALCULATE_TOKENS: Final = 500
 _ANSWER: Final = re.compile(r"^[\s*#>-]*(?:final )?answer\s*[*]*:[\s*]*(.+?)[\s*]*$", re.I | re.M)
 
@@ -129,7 +131,7 @@ class Reason:
         """The work, then the answer; twice where the first one's numbers do not check."""
         first = (self._calculated if prepared["calculated"] else self._free)(prepared, tier)
         failed = self.check(prepared, first)
-        if not {one["gate"] for one in failed} & {"calculated", "given", "arithmetic"}:
+        if not {one["gate"] for one in failed} & NUMBER_GATES:
             return first
         objection = [] if prepared["calculated"] else _objected(first["output"]["work"])
         second = self._free(prepared, tier, objection)
@@ -172,7 +174,7 @@ class Reason:
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
         """Gates not_empty, not_truncated, not_refusal, schema; of free work arithmetic, of
-        calculated work calculated, given and concludes (nodes/calculated.py)."""
+        calculated work those of nodes/calculated.py."""
         output = attempt["output"]
         if failed := not_empty(output) + not_truncated(attempt):
             return failed

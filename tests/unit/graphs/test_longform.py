@@ -208,10 +208,10 @@ def test_a_text_that_lacks_hardly_anything_gets_no_further_section(tmp_path: Pat
 
 
 def test_numbers_that_do_not_check_wait_for_a_person(tmp_path: Path) -> None:
-    services = FakeServices(tmp_path, llm=["answer = 17 * 61", "3 * 60 = 190\nAnswer: 190"])
+    services = FakeServices(tmp_path, llm=["answer = 3 * 60 * 17", "3 * 60 = 190\nAnswer: 190"])
     answer = ask(services, text="3 sprints of 60 m: how many meters?", task="reasoning")
     assert (answer["status"], answer["output"]) == ("needs_review", None)
-    assert answer["draft"]["answer"] == "1037"
+    assert answer["draft"]["answer"] == "3060"
 
 
 def test_a_length_that_is_not_allowed_is_refused(tmp_path: Path) -> None:
