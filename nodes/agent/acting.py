@@ -36,6 +36,12 @@ class NotFound(ToolError):
     code = "not_found"
 
 
+class NoReader(ToolError):
+    """No model answered; another plan would not help."""
+
+    code = "model_unavailable"
+
+
 class OutOfTime(ToolError):
     """There was no time left for the call."""
 
@@ -156,7 +162,7 @@ class _Work:
         if value is not None:
             return {"passages": passages, **value}
         if all(attempt["error"] for attempt in attempts):
-            raise ToolError("No model answered that could read the value.")
+            raise NoReader("No model answered that could read the value.")
         raise NotFound("Not found: no passage gives this number.")
 
     def _passages(self, found: Any) -> list[Passage]:

@@ -31,15 +31,19 @@ def numbers_in(text: str) -> set[str]:
 
 def factors_in(text: str) -> set[str]:
     """What a percentage of `text` may be computed with: 20% as 0.2, 1.2, 0.8, 120 and 80."""
-    signed = re.sub(r"(?<=\d)\s*per ?cent\b", "%", text)
     shares = {
         reading / 100
-        for found in find_numbers(signed)
+        for found in find_numbers(with_signs(text))
         if found.percent
         for reading in found.readings
     }
     factors = {part for share in shares for part in (share, 1 + share, abs(1 - share))}
     return {f"{value.normalize():f}" for part in factors for value in (part, part * 100)}
+
+
+def with_signs(text: str) -> str:
+    """`text` with % where it says per cent."""
+    return re.sub(r"(?<=\d)\s*per ?cent\b", "%", text)
 
 
 def ungrounded(arguments: Mapping[str, Any], text: str, parameters: Mapping[str, Any]) -> list[str]:

@@ -40,7 +40,8 @@ PLAN = '{"%s":{"tool":"search_knowledge","arguments":{"query":"leave"}}}'
 
 
 def test_the_plan() -> None:
-    llm = FakeTierCall([PLAN % "s1"], name="llm")
+    plan = '{"s1":{"tool":"search_knowledge","arguments":{"query":"leave in 13 pay periods"}}}'
+    llm = FakeTierCall([plan], name="llm")
     Planner(TOOLS, 2).plan(REQUEST, llm)
     assert_stored("agent_plan", llm.prompts[0])
 
