@@ -38,6 +38,11 @@ _ASKED: Final = re.compile(
     rf"(?:(?P<words>{_WORD_UNIT})|(?P<pages>{_PAGE_UNIT}))",
     re.IGNORECASE,
 )
+_REFERS: Final = re.compile(
+    r"\b(?:th(?:is|e|ese|ose|at)|our|my|your|his|her|its|their|attached|following|dies\w*)"
+    r"(?:\s+\w+)?\s+\Z",
+    re.IGNORECASE,
+)
 _CJK: Final = r"\u3040-\u30ff\u3400-\u9fff"
 _CITED: Final = re.compile(r"\[p?\d+\]")
 _WORD: Final = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:[-'\u2019.,/@:][^\W_{_CJK}]+)*")
@@ -64,7 +69,8 @@ def asked_length(text: str, settings: LongformSettings) -> Length:
     """The length that a request asks for: "about 800 words", "an 800-word essay", "2 pages", "500
     to 700 words", "at most 1,000 words"; the settings' default where it names none.
 
-    Where it names several the largest counts: a part is not longer than the whole.
+    Where it names several the largest counts: a part is not longer than the whole. "This 20-page
+    report" is no length.
 
     Raises
     ------
@@ -101,7 +107,9 @@ def _length(match: re.Match[str], settings: LongformSettings) -> Length | None:
 
 
 def _is_no_length(match: re.Match[str]) -> bool:
-    """Whether it is a phrase: "a page on our site", "in one word"."""
+    """Whether it is a phrase ("a page on our site", "in one word"), or what is there already."""
+    if _REFERS.search(match.string[max(match.start() - 40, 0) : match.start()]):
+        return True
     if match["words"]:
         return match["high"].casefold() in ("a", "an", "one", "1")
     return match["high"].casefold() in ("a", "an") and not match["bound"] and not _alone(match)

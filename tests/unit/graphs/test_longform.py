@@ -214,6 +214,16 @@ def test_numbers_that_do_not_check_wait_for_a_person(tmp_path: Path) -> None:
     assert answer["draft"]["answer"] == "3060"
 
 
+def test_a_text_of_twelve_sections_stays_within_the_least_limit_of_steps(tmp_path: Path) -> None:
+    titles = [f"Title {letter}" for letter in "abcdefghijkl"]
+    sections = [prose(250, letter) for letter in "abcdefghijkl"]
+    services = FakeServices(tmp_path, llm=[outline(*titles), *sections, TOP])
+    request = {**REQUEST, "text": "Write 3000 words."}
+    answer = build(services).compile().invoke({"request": request}, {"recursion_limit": 15})
+    assert answer["answer"]["status"] == "accepted", answer["answer"]["reasons"]
+    assert len(answer["answer"]["output"]["sections"]) == 12
+
+
 def test_a_length_that_is_not_allowed_is_refused(tmp_path: Path) -> None:
     services = FakeServices(tmp_path)
     answer = ask(services, text="Write 90,000 words on gardens.")

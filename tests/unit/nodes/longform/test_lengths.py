@@ -30,6 +30,8 @@ SETTINGS = LongformSettings()
         ("five-hundred words", 500),
         ("a section of 200 words in an essay of 900 words", 900),
         ("the 100 most used words, in 1500 words", 1500),
+        ("Summarise this 20-page report in 500 words.", 500),
+        ("Turn the attached 900 words into a 2-page memo.", 900),
         ("einen Text von 600 Wörtern", 600),
         ("3 Seiten über Tee", 1350),
     ],
@@ -64,6 +66,8 @@ def test_bounds_are_kept(text: str, least: int, words: int, most: int) -> None:
         "in one word",
         "a page that sells tea",
         "a web page",
+        "Shorten this 20-page report.",
+        "the 900 words below",
         "",
     ],
 )
