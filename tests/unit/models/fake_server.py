@@ -1,7 +1,8 @@
 """A stand-in for tandem.models.server, without a model: Orders on stdin, a record, a keyed port.
 
 Nothing but the quickest of the standard library, because tests start dozens of it. The model
-file's last bytes say how it behaves: `FAIL` ends while loading, `HANG` never gets ready.
+file's last bytes say how it behaves: `FAIL` ends while loading, `HANG` never gets ready, `LIES`
+loads no adapter.
 """
 
 from __future__ import annotations
@@ -36,5 +37,12 @@ key = f"Authorization: Bearer {record['api_key']}".encode()
 while True:
     client, _ = server.accept()
     with client:
-        status = b"200 OK" if key in client.recv(65536) else b"401 Unauthorized"
-        client.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+        asked = client.recv(65536)
+        status = b"200 OK" if key in asked else b"401 Unauthorized"
+        held = [] if body.endswith(b"LIES") else record["adapters"]
+        loaded = [{"id": at, "path": one[1], "scale": 0.0} for at, one in enumerate(held)]
+        told = json.dumps(loaded).encode() if b"/lora-adapters" in asked else b""
+        length = str(len(told)).encode()
+        client.sendall(
+            b"HTTP/1.1 " + status + b"\r\nContent-Length: " + length + b"\r\n\r\n" + told
+        )
