@@ -58,6 +58,12 @@ def repeated_paragraphs(text: str) -> int:
     return len(long) - len(set(long))
 
 
+def open_places(text: str) -> list[str]:
+    """Places that are left to fill in: "[Your Name]". Links, citations, and what code and formulas
+    write in other brackets, are none."""
+    return _PLACE.findall(text)
+
+
 def cited(text: str) -> list[str]:
     """The marks that a text cites, in order: `p3` of "[p3]", `3` of "[3]"."""
     return _MARK.findall(text)
@@ -117,7 +123,7 @@ def _kept(line: str, marks: Collection[str], seen: _Seen, sources: Collection[st
 
 
 def _is_sound(sentence: str, marks: Collection[str], sources: Collection[str]) -> bool:
-    known = set(cited(sentence)) <= set(marks) and not _PLACE.search(sentence)
+    known = set(cited(sentence)) <= set(marks) and not open_places(sentence)
     return known and not (sources and known_figures(_MARK.sub("", sentence), sources))
 
 

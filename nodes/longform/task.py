@@ -13,6 +13,7 @@ from tandem.nodes.longform.assembling import assembled, body_of, top_of, with_ma
 from tandem.nodes.longform.checking import (
     MOST_REPEATED,
     cited,
+    open_places,
     plain_marks,
     repeated_paragraphs,
     repeated_share,
@@ -24,7 +25,7 @@ from tandem.nodes.longform.resuming import unfinished
 from tandem.nodes.longform.writing import TOKENS_PER_WORD, Section
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import earlier_turns, head_and_tail
-from tandem.quality.wording import no_placeholder, not_empty, not_refusal
+from tandem.quality.wording import not_empty, not_refusal
 from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
 from tandem.services import Services
 
@@ -135,7 +136,7 @@ class Longform:
         first = next((one["text"] for one in output["sections"] if one["text"]), body)
         failed = _complete(output) + _length(body, prepared["length"])
         failed += not_refusal(first) + _citations(body, output["sources"]) + _repeats(body)
-        return failed + no_placeholder(body, prepared["brief"])
+        return failed + _places(body, prepared["brief"])
 
     def repair(
         self,
@@ -227,6 +228,12 @@ def _citations(body: str, sources: Sequence[Mapping[str, Any]]) -> list[GateFail
     unknown = {mark for mark in cited(body) if mark not in known}
     detail = f"{len(unknown)} citations have no source"
     return [GateFailure(gate="citation", detail=detail)] if unknown else []
+
+
+def _places(body: str, brief: str) -> list[GateFailure]:
+    if all(place in brief for place in open_places(body)):
+        return []
+    return [GateFailure(gate="no_placeholder", detail="a place was left to fill in")]
 
 
 def _repeats(body: str) -> list[GateFailure]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tandem.nodes.longform.checking import (
     cited,
     cleaned,
+    open_places,
     plain_marks,
     problems_of,
     repeated_paragraphs,
@@ -99,6 +100,11 @@ def test_trimming_keeps_paragraphs_and_lists_apart() -> None:
     text = "One two.\nThree four. Five six.\n\nSeven eight. Nine ten."
     assert trimmed(text, 8) == "One two.\nThree four. Five six.\n\nSeven eight."
     assert trimmed(text, 100) == text
+
+
+def test_places_to_fill_in_are_found() -> None:
+    text = "[Your Name] and [date], not [1], [p2], [a link](b), {x} or <b>."
+    assert open_places(text) == ["[Your Name]", "[date]"]
 
 
 def test_repeats_are_measured() -> None:
