@@ -8,6 +8,7 @@ never a result: a document cannot steer a call.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from typing import Any, Final
 
 from tandem.errors import EgressBlocked, ModelError, TandemError
 from tandem.nodes.agent.dispatching import failed
+from tandem.nodes.agent.grounding import names_in
 from tandem.nodes.agent.plan_prompt import request_text
-from tandem.nodes.agent.reading import Reader, read_value
+from tandem.nodes.agent.reading import Reader, asks_for_a_number, read_value
 from tandem.nodes.agent.references import CALCULATE, REFERENCE, SEARCH, number_of, resolve, text_of
 from tandem.nodes.passages import Passage
 from tandem.records import Attempt, Message, Request, Step
@@ -102,10 +104,24 @@ class _Work:
         except ToolArgumentError as error:
             found = self._corrected(tool, error)
         if self.step["tool"] == SEARCH and isinstance(found, list):
-            found = {"passages": found}
-        if number_of(found) is None and self._is_computed_with():
-            return self._with_value(found)
+            found = {"passages": self._about_names(found)}
+        if number_of(found) is None:
+            if self._is_computed_with():
+                return self._with_value(found)
+            if self.step["tool"] == SEARCH:
+                return self._read_if_numeric(found)
         return found
+
+    def _read_if_numeric(self, found: Any) -> Any:
+        """With the number that was looked for, where the SLM is sure to see it; then whoever writes
+        the answer needs no other passage."""
+        question = str(self.arguments.get("query", ""))
+        if self.actor.slm is None or not asks_for_a_number(question):
+            return found
+        readers, passages = [self.actor.slm], self._passages(found)
+        value, attempts = read_value(question, passages, readers, always_strict=True)
+        self.attempts += attempts
+        return {**found, **value} if value is not None else found
 
     def _call(self, tool: Tool) -> Any:
         step: Step = {**self.step, "arguments": self.arguments}
@@ -120,6 +136,17 @@ class _Work:
             if tool.name == SEARCH and error.code == ToolError.code:
                 raise NotFound(error.what) from error
             raise
+
+    def _about_names(self, passages: list[Passage]) -> list[Passage]:
+        """The passages, which must hold a name that is asked about: what is near in meaning may be
+        about another place or person altogether."""
+        query = str(self.arguments.get("query", ""))
+        words = set(re.findall(r"\w+", query.casefold()))
+        names = names_in(request_text(self.request)) & words
+        held = " ".join(f"{p['source']} {p['heading']} {p['text']}" for p in passages).casefold()
+        if names and not any(name in held for name in names):
+            raise NotFound(f"Not found: no passage names {' or '.join(sorted(names))}.")
+        return passages
 
     def _corrected(self, tool: Tool, error: ToolArgumentError) -> Any:
         call = self.actor.llm()

@@ -46,6 +46,12 @@ def with_signs(text: str) -> str:
     return re.sub(r"(?<=\d)\s*per ?cent\b", "%", text)
 
 
+def names_in(text: str) -> set[str]:
+    """Words that `text` writes with a capital letter inside a sentence, casefolded."""
+    inside = re.findall(r"(?<=[\w,;:'\u2019\"(-] )[\"'(]?([A-Z]\w+)|(?<=\w[-/])([A-Z]\w+)", text)
+    return {(first or second).casefold() for first, second in inside}
+
+
 def ungrounded(arguments: Mapping[str, Any], text: str, parameters: Mapping[str, Any]) -> list[str]:
     """Names of the arguments of which nothing stands in `text`: a number that it does not name, a
     text of which it holds less than half.

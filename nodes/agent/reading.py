@@ -8,6 +8,7 @@ count: small models say "not there" at the wrong time, the grounding gate does n
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,18 +47,32 @@ READ_SCHEMA: Final[dict[str, Any]] = {
     "additionalProperties": False,
 }
 
+_NUMERIC: Final = re.compile(
+    r"\b(how (many|much|long|often)|number|amount|price|costs?|fare|rate|fee|deposit|pay|limit|"
+    r"maximum|minimum|length|hours?|days?|weeks?|minutes?|months?|years?|dollars?|per ?cent)\b",
+    re.IGNORECASE,
+)
+
 Reader = Callable[[], TierCall]
 """A tier bound to a new attempt."""
 
 
+def asks_for_a_number(question: str) -> bool:
+    """Whether `question` looks for one number, by its words."""
+    return _NUMERIC.search(question) is not None
+
+
 def read_value(
-    question: str, passages: Sequence[Passage], readers: Iterable[Reader]
+    question: str,
+    passages: Sequence[Passage],
+    readers: Iterable[Reader],
+    always_strict: bool = False,
 ) -> tuple[dict[str, Any] | None, list[Attempt]]:
     """A typed value `{"value", "unit", "source", "span", "quote"}`, and the attempts it took.
 
     The readers are asked in order (the SLM, then the LLM) until a value passes the gate, which is
-    strict for all but the last; None where none passes. `source` is the passage's id, `span` the
-    sentence's offsets in its text.
+    strict for all but the last, or for all of them; None where none passes. `source` is the
+    passage's id, `span` the sentence's offsets in its text.
     """
     attempts: list[Attempt] = []
     messages = read_messages(question, passages)
@@ -69,7 +84,7 @@ def read_value(
         except (ModelError, EgressBlocked) as error:
             attempts.append(call.attempt(None, error=error.info()))
             continue
-        grounded = ground(found, question, passages, strict=not last)
+        grounded = ground(found, question, passages, strict=always_strict or not last)
         attempts.append(call.attempt(grounded))
         if grounded is not None:
             return grounded, attempts

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tandem.errors import EgressBlocked, ModelUnavailable
 from tandem.models.tier import ToolCall
 from tandem.nodes.agent.acting import Actor
@@ -109,8 +111,17 @@ def test_malformed_readings_and_silent_models_are_told_apart() -> None:
     assert made == ["slm", "llm"]
 
 
-def test_a_search_that_nothing_computes_with_asks_no_model() -> None:
-    (found,), made = carry_out(actor(), STEPS[:1])
+def test_a_number_that_nothing_computes_with_is_read_by_the_slm_or_left_to_the_passages() -> None:
+    (found,), made = carry_out(actor(slm=FakeTierCall([value(240)])), STEPS[:1])
+    assert (found["result"]["value"], made) == (240, ["slm"])
+    for reply in (value(4), value(None), ModelUnavailable("down")):
+        (found,), made = carry_out(actor(slm=FakeTierCall([reply])), STEPS[:1])
+        assert found["result"] == {"passages": PASSAGES}
+        assert made == ["slm"]
+
+
+def test_a_search_for_words_asks_no_model() -> None:
+    (found,), made = carry_out(actor(slm=FakeTierCall()), [step("s1", SEARCH, query="supervisor")])
     assert found["result"] == {"passages": PASSAGES}
     assert made == []
 
@@ -178,6 +189,21 @@ def test_a_refusal_of_the_tool_itself_is_corrected() -> None:
         actor(llm, tools={SEARCH: search(refuse)}), [step("s1", SEARCH, query="a")]
     )
     assert ended["arguments"] == {"query": "b"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "query", "status"),
+    [
+        ("What costs parking in Paris?", "parking price paris", "failed"),
+        ("Sick leave for Marrow donors, in Paris?", "leave for marrow donors", "done"),
+        ("What costs parking? Paris, please.", "parking", "done"),
+    ],
+)
+def test_passages_about_another_name_are_not_found(asked: str, query: str, status: str) -> None:
+    planned = step("s1", SEARCH, query=query)
+    ended, _ = actor().carry_out({"text": asked}, [planned], planned)
+    assert ended["status"] == status
+    assert ended.get("code", "not_found") == "not_found"
 
 
 def test_number_words_ground_a_value() -> None:

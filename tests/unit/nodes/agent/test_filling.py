@@ -10,7 +10,7 @@ from tandem.errors import ModelUnavailable
 from tandem.models.tier import Completion, Token, ToolCall
 from tandem.nodes.agent.doubting import Bounds
 from tandem.nodes.agent.filling import choose, fill, missing
-from tandem.nodes.agent.grounding import numbers_in, ungrounded
+from tandem.nodes.agent.grounding import names_in, numbers_in, ungrounded
 from tandem.tools.base import parameters
 from tests.unit.fakes import FakeTierCall, completion
 
@@ -162,6 +162,11 @@ def test_choices_and_defaults_are_no_claims() -> None:
     schema = {"properties": {"x": {"enum": ["far"]}, "y": {"default": 9}}}
     assert ungrounded({"x": "far", "y": 9}, "near", schema) == []
     assert ungrounded({"x": "far", "y": 8}, "near", schema) == ["y"]
+
+
+def test_names_are_capitals_inside_a_sentence() -> None:
+    text = "What does GSA pay in Paris? The New-York office, 'Ventra' cards; (Rome) too."
+    assert names_in(text) == {"gsa", "paris", "new", "york", "ventra", "rome"}
 
 
 def test_number_words_count() -> None:
