@@ -1,4 +1,5 @@
-"""The contract's graph: read -> judge (an open hypothesis each, in parallel) -> conclude.
+"""The contract's graph: read -> judge (an open hypothesis each), label (an untyped clause each), in
+parallel -> conclude.
 
 `read` asks no model: the head decides what it is sure of. It begins with the state that classify
 left and ends with the attempt that quality_check is to judge, or with an error.
@@ -16,6 +17,7 @@ from langgraph.types import Send
 from tandem.nodes.closing import Closing
 from tandem.nodes.contract.conclude import Conclude
 from tandem.nodes.contract.judge import JudgeItem
+from tandem.nodes.contract.label import LabelClause
 from tandem.nodes.contract.read import ReadContract
 from tandem.nodes.contract.reading import Reader
 from tandem.nodes.contract.state import ContractState
@@ -37,13 +39,15 @@ def build(
     nodes: dict[str, Callable[..., dict[str, Any]]] = {
         "read": ReadContract(task),
         "judge": JudgeItem(services, task),
+        "label": LabelClause(services),
         "conclude": Conclude(services, task),
     }
     for name, node in nodes.items():
         builder.add_node(name, Closing(services, node), input_schema=ContractState)
     builder.add_edge(START, "read")
-    builder.add_conditional_edges("read", route_read, ["judge", "conclude", END])
+    builder.add_conditional_edges("read", route_read, ["judge", "label", "conclude", END])
     builder.add_edge("judge", "conclude")
+    builder.add_edge("label", "conclude")
     builder.add_edge("conclude", END)
     return builder
 
@@ -63,9 +67,10 @@ def contract_review(services: Services) -> ContractReview:
 
 
 def route_read(state: ContractState) -> list[Send] | Literal["conclude", "__end__"]:
-    """To a model with each open item, straight to the report, or out with an error."""
+    """To a model with each open item and clause, straight to the report, or out with an error."""
     if state.get("error"):
         return "__end__"
-    if not state["open"] or state["ask"] is None:
-        return "conclude"
-    return [Send("judge", {**state, "item": item}) for item in state["open"]]
+    asked = state["open"] if state["ask"] is not None else []
+    sends = [Send("judge", {**state, "item": item}) for item in asked]
+    sends += [Send("label", {**state, "clause": clause}) for clause in state["untyped"]]
+    return sends or "conclude"

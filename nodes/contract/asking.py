@@ -29,6 +29,7 @@ WHOLE: Final = (
     "that the statement holds, no where it says the contrary, not mentioned where nothing in it is "
     "about the statement. Answer as JSON by the statements' numbers."
 )
+NO_TYPE: Final = "None of these"
 TYPE: Final = "You label clauses of contracts. Choose the label that says best what the clause is."
 VALUE: Final = (
     "Copy a value from a clause of a contract, exactly as it is written there. Give null where the "
@@ -135,7 +136,7 @@ def judge_whole(text: str, items: Sequence[Item], call: TierCall) -> dict[str, s
 
 
 def ask_type(clause: str, types: Sequence[str], call: TierCall) -> str:
-    """The type of a clause that a model chooses; empty where it gave none."""
+    """The type of a clause that a model chooses among `types`; empty where it gave none of them."""
     listed = "\n".join(f"- {name}" for name in types)
     messages: list[Message] = [
         {"role": "system", "content": f"{TYPE}\nLabels:\n{listed}"},

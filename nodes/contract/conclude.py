@@ -35,7 +35,8 @@ class Conclude:
         known = cast("Prepared", state["prepared"])
         asked = state.get("judged", [])
         judged: dict[str, Sequence[Judged]] = {one["item"]: one["judged"] for one in asked}
-        output = self.task().output(known, judged, _counts(asked))
+        types = {one["clause"]: one["type"] for one in state.get("typed", []) if one["type"]}
+        output = self.task().output(known, judged, _counts(asked), types)
         left = output["coverage"]["undecided"]
         made = state.get("made", [])
         attempt = _attempt(output)

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from tandem.nodes.contract.asking import Judged
 from tandem.nodes.contract.checklist import Item
 from tandem.nodes.contract.clauses import Clause, Segment
+from tandem.records import TierName
 
 Verdict = Literal["entailment", "contradiction", "not_mentioned", "undecided"]
 UNDECIDED: Final = "undecided"
@@ -91,15 +92,26 @@ def doubtful(prepared: Prepared, item: str, least: float) -> bool:
 
 
 def findings(
-    prepared: Prepared, judged: Mapping[str, Sequence[Judged]], least: float
+    prepared: Prepared,
+    judged: Mapping[str, Sequence[Judged]],
+    least: float,
+    alone: TierName | None = None,
 ) -> list[Finding]:
-    """A finding for each item: the head's where it is sure, else what models made of it."""
+    """A finding for each item: the head's where it is sure, else what models made of it.
+
+    Parameters
+    ----------
+    alone: a tier whose verdicts need nobody's agreement.
+    """
     return [
-        _finding(prepared, item, judged.get(item["id"], ()), least) for item in prepared["items"]
+        _finding(prepared, item, judged.get(item["id"], ()), least, alone)
+        for item in prepared["items"]
     ]
 
 
-def _finding(prepared: Prepared, item: Item, judged: Sequence[Judged], least: float) -> Finding:
+def _finding(
+    prepared: Prepared, item: Item, judged: Sequence[Judged], least: float, alone: TierName | None
+) -> Finding:
     said = prepared["head"].get(item["id"])
     finding: Finding = {
         "id": item["id"],
@@ -121,7 +133,8 @@ def _finding(prepared: Prepared, item: Item, judged: Sequence[Judged], least: fl
         return _open(prepared, finding, said and said["verdict"], DOUBTFUL if said else UNKNOWN)
     found = next((one for one in asked if one["segment"] is not None), asked[-1])
     verdict, by = found["verdict"], found["by"]
-    if by == "slm" and (said is None or said["verdict"] != verdict):
+    agrees = said is not None and said["verdict"] == verdict
+    if by == "slm" and not agrees and alone != "slm":
         return _open(prepared, finding, (said or found)["verdict"], DIFFER if said else UNKNOWN)
     if verdict == "not_mentioned":
         shown = {place for one in asked for place in one["shown"]}
@@ -191,18 +204,20 @@ def coverage_of(
 
 
 def review(
-    prepared: Prepared, found: Sequence[Finding], asked: Mapping[str, int], type_least: float
+    prepared: Prepared,
+    found: Sequence[Finding],
+    asked: Mapping[str, int],
+    type_least: float,
+    chosen: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The task's output, without the report."""
+    """The task's output, without the report.
+
+    Parameters
+    ----------
+    chosen: types that the SLM chose, by clause, where the head was not sure.
+    """
     clauses = [
-        {
-            **clause,
-            "types": [
-                {"type": name, "probability": round(chance, 4)}
-                for name, chance in prepared["types"].get(clause["id"], [])
-                if chance >= type_least
-            ],
-        }
+        {**clause, "types": _types(prepared, clause["id"], type_least, (chosen or {}))}
         for clause in prepared["clauses"]
     ]
     return {
@@ -212,3 +227,17 @@ def review(
         "clauses": clauses,
         "coverage": coverage_of(prepared, found, asked),
     }
+
+
+def _types(
+    prepared: Prepared, clause: str, least: float, chosen: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": name,
+            "probability": round(chance, 4),
+            "by": "slm" if chosen.get(clause) == name else "head",
+        }
+        for name, chance in prepared["types"].get(clause, [])
+        if chance >= least or chosen.get(clause) == name
+    ]

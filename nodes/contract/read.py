@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 
 from tandem.errors import TandemError
 from tandem.nodes.contract.output import Prepared, doubtful
+from tandem.nodes.contract.reading import untyped
 from tandem.nodes.contract.state import ContractState
 from tandem.nodes.contract.task import ContractReview
 from tandem.nodes.state import Context
@@ -28,11 +29,11 @@ class ReadContract:
         try:
             prepared = dict(task.prepare(state["request"], state["profile"]))
         except TandemError as error:
-            return {"error": error.info(), "open": [], "ask": None}
+            return {"error": error.info(), "open": [], "ask": None, "untyped": []}
         known = cast("Prepared", prepared)
-        least = task.reader.settings.least
-        left = [item for item in known["items"] if doubtful(known, item["id"], least)]
-        ask = _whom(state, task.reader.settings.ask_slm)
+        own = task.reader.settings
+        left = [item for item in known["items"] if doubtful(known, item["id"], own.least)]
+        ask = _whom(state, own.ask_slm)
         runtime.stream_writer(
             {
                 "contract": "read",
@@ -43,7 +44,8 @@ class ReadContract:
                 "ask": ask or "",
             }
         )
-        return {"prepared": prepared, "open": left, "ask": ask}
+        unsure = untyped(known, own.type_least, own.slm_types)
+        return {"prepared": prepared, "open": left, "ask": ask, "untyped": unsure}
 
 
 def _whom(state: ContractState, ask_slm: bool) -> TierName | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ EVIDENCE_LEAST: Final = 0.3
 MOST_EVIDENCE: Final = 3
 LEAD_CHARS: Final = 160
 """Of the words that introduce a list, before an entry of it."""
-MOST_TYPES: Final = 3
+MOST_TYPES: Final = 5
 LEAST_TYPED: Final = 9
 """Words; no clause that the types were learned from is shorter, so headings have none."""
 
@@ -154,6 +155,12 @@ def question_of(prepared: Prepared, item: Item, places: Sequence[int] | None = N
         "passages": [_passage(prepared, place) for place in chosen_places],
         "segments": chosen_places,
     }
+
+
+def untyped(prepared: Prepared, least: float, most: int) -> list[str]:
+    """The first `most` clauses of whose type the head is not sure."""
+    open_to = (name for name, types in prepared["types"].items() if types[0][1] < least)
+    return list(islice(open_to, most))
 
 
 def further_groups(prepared: Prepared, item: Item, size: int) -> list[list[int]]:

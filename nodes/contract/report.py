@@ -111,7 +111,10 @@ def _clauses(clauses: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _types(clause: Mapping[str, Any]) -> str:
-    return ", ".join(f"{each['type']} ({each['probability']:.0%})" for each in clause["types"])
+    return ", ".join(
+        f"{each['type']} ({each['probability']:.0%}{', by slm' if each['by'] == 'slm' else ''})"
+        for each in clause["types"]
+    )
 
 
 def _quote(place: Mapping[str, Any]) -> str:

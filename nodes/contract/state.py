@@ -1,4 +1,5 @@
-"""The state of the contract's graph. Nodes that run in parallel write only `judged` and `made`."""
+"""The state of the contract's graph. Nodes that run in parallel write only `judged`, `typed` and
+`made`."""
 
 from __future__ import annotations
 
@@ -21,6 +22,13 @@ class Asked(TypedDict):
     judged: list[Judged]
 
 
+class Typed(TypedDict):
+    """The type of a clause that the SLM chose; empty for none."""
+
+    clause: str
+    type: str
+
+
 class ContractState(State, total=False):
     """What travels between the nodes of the contract's graph. JSON-plain, as State."""
 
@@ -30,6 +38,11 @@ class ContractState(State, total=False):
     """Whom they go to; None: nobody."""
     item: Item
     """The item in hand; in what Send gives to one node."""
+    untyped: list[str]
+    """Clauses whose type the SLM is asked."""
+    clause: str
+    """The clause in hand; as `item`."""
+    typed: Annotated[list[Typed], operator.add]
     judged: Annotated[list[Asked], operator.add]
     made: Annotated[list[Attempt], operator.add]
     """Attempts of single items; `conclude` adds them to `attempts`."""

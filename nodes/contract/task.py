@@ -53,10 +53,7 @@ class ContractReview:
         judged = {item["id"]: self.judged(known, item, tier) for item in known["items"]}
         if not known["items"]:
             known = self._labelled(known, tier)
-        trusted = {name: [_whoever(one) for one in each] for name, each in judged.items()}
-        output = self.output(known, trusted, {tier.name: len(judged)})
-        for finding in output["verdicts"]:
-            finding["by"] = tier.name if finding["by"] else ""
+        output = self.output(known, judged, {tier.name: len(judged)}, alone=tier.name)
         return tier.attempt(output)
 
     def judged(self, known: Known, item: Item, tier: TierCall) -> list[Judged]:
@@ -71,12 +68,23 @@ class ContractReview:
         return said
 
     def output(
-        self, known: Known, judged: Mapping[str, Sequence[Judged]], asked: Mapping[str, int]
+        self,
+        known: Known,
+        judged: Mapping[str, Sequence[Judged]],
+        asked: Mapping[str, int],
+        types: Mapping[str, str] | None = None,
+        alone: TierName | None = None,
     ) -> dict[str, Any]:
-        """The whole output, of what the head and the models said."""
+        """The whole output, of what the head and the models said.
+
+        Parameters
+        ----------
+        asked: how many hypotheses each tier was asked. types: those that the SLM chose, by clause.
+        alone: the tier that is taken at its word, where it does everything.
+        """
         settings = self.reader.settings
-        found = findings(known, judged, settings.least)
-        whole = review(known, found, asked, settings.type_least)
+        found = findings(known, judged, settings.least, alone)
+        whole = review(known, found, asked, settings.type_least, types)
         return {**whole, "text": report(whole)}
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
@@ -114,10 +122,13 @@ class ContractReview:
         verdicts = judge_whole(known["text"], known["items"], tier) if known["items"] else {}
         every = list(range(len(known["segments"])))
         judged: dict[str, list[Judged]] = {
-            name: [{"item": name, "verdict": said, "segment": None, "shown": every, "by": "llm"}]
+            name: [
+                {"item": name, "verdict": said, "segment": None, "shown": every, "by": tier.name}
+            ]
             for name, said in verdicts.items()
         }
-        return tier.attempt(self.output(known, judged, {tier.name: len(judged)}))
+        output = self.output(known, judged, {tier.name: len(judged)}, alone=tier.name)
+        return tier.attempt(output)
 
     def _labelled(self, known: Known, tier: TierCall) -> Known:
         """`known` with the types and values that `tier` gives."""
@@ -143,8 +154,3 @@ def whole_usage(known: Known) -> Usage:
         "input_tokens": len(known["text"]) // _TOKEN_CHARS + _HYPOTHESIS_TOKENS * items,
         "output_tokens": _VERDICT_TOKENS * items,
     }
-
-
-def _whoever(judged: Judged) -> Judged:
-    """A tier alone is taken at its word."""
-    return {**judged, "by": "llm"}

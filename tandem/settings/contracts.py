@@ -18,6 +18,9 @@ class ContractSettings(Section):
     """Least calibrated probability of a verdict of the head; below it a model is asked."""
     type_least: float = Field(default=0.7, ge=0, le=1)
     """Least calibrated probability of a clause's type; below it the clause stays without one."""
+    slm_types: int = Field(default=0, ge=0, le=1000)
+    """Clauses of a contract, below `type_least`, whose type the SLM chooses among the head's five
+    likeliest; 0: none."""
     ask_slm: bool = False
     """Ask the SLM what the head is not sure of, where the LLM must not see the contract. Its
     verdict counts only where it is the head's likeliest."""

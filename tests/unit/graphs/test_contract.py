@@ -166,3 +166,19 @@ def test_an_answer_that_is_none_of_the_choices_leaves_the_item_open(tmp_path: Pa
     own = services(tmp_path, llm=[completion("I think so")], contracts={"least": 0.0})
     answer = ask(own, {**REQUEST, "labels": [OWN]})
     assert verdicts(answer) == {"own-1": "undecided"}
+
+
+def test_the_slm_types_what_the_head_does_not_and_only_so_many(tmp_path: Path) -> None:
+    contracts = {"least": 0.0, "type_least": 1.0, "slm_types": 2}
+    own = services(tmp_path, slm=["Governing Law"] * 2, contracts=contracts)
+    law = "4. This Agreement shall be governed by the laws of the State of New York, as they are."
+    answer = ask(own, {**REQUEST, "text": f"{law}\n{law}\n{law}", "labels": []})
+    types = [one["types"] for one in answer["output"]["clauses"]]
+    assert [[(each["type"], each["by"]) for each in one] for one in types] == [
+        [("Governing Law", "slm")],
+        [("Governing Law", "slm")],
+        [],
+    ]
+    assert answer["status"] == "accepted"
+    assert len(own.fakes["slm"].prompts) == 2
+    assert "by slm" in answer["output"]["text"]
