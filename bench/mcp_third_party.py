@@ -1,7 +1,7 @@
 """The agent with an MCP server that others wrote: mcp-server-time, in a virtual environment of its
 own, accepted as a person would, then called directly and by the agent with the real models.
 
-    python bench/mcp_third_party.py [--settings FILE] [--no-models]
+    python -m bench.mcp_third_party [--settings FILE] [--no-models]
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import venv
 from pathlib import Path
 from typing import Any, Final
 
-from common import machine, print_json, seconds
-
+from bench.common import machine, print_json, seconds
 from tandem.app import Tandem
 from tandem.errors import TandemError
 from tandem.mcp import catalogue

@@ -71,7 +71,8 @@ def result(name: str, arguments: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR
     text = str(arguments.get("text", ""))
     block = {"type": "text", "text": text}
     match MODE:
-        case "dies":
+        case "dies" | "dies late":
+            time.sleep(0.3 if MODE == "dies late" else 0)
             os._exit(3)
         case "hangs":
             time.sleep(60)

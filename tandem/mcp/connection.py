@@ -23,7 +23,7 @@ from tandem.settings import McpServer, McpSettings
 if TYPE_CHECKING:
     from mcp import ClientSession
     from mcp.client._transport import TransportStreams
-    from mcp_types import CallToolResult
+    from mcp.types import CallToolResult
 
 _FAILURES: Final = 2
 """A server that could not be reached, or ended, so often in a row is left alone for a while."""
@@ -129,18 +129,19 @@ class Connection:
     async def _own(self, ready: asyncio.Future[ClientSession]) -> None:
         from mcp import ClientSession
 
+        over = self._over  # this session's: another one may begin before this task ends
         try:
             async with (
-                self._transport() as (incoming, outgoing),
+                self._transport(over) as (incoming, outgoing),
                 ClientSession(incoming, outgoing) as session,
             ):
                 await session.initialize()
                 self._list = await self._listed(session)
                 if not ready.done():
                     ready.set_result(session)
-                await self._over.wait()
+                await over.wait()
         except BaseException as error:
-            self._over.set()
+            over.set()
             if not ready.done():
                 ready.set_exception(_plain(error))
                 ready.exception()  # looked at, whoever waits
@@ -148,19 +149,19 @@ class Connection:
                 raise
 
     @asynccontextmanager
-    async def _transport(self) -> AsyncIterator[TransportStreams]:
+    async def _transport(self, over: asyncio.Event) -> AsyncIterator[TransportStreams]:
         limit = self._limits.message_bytes
         if self._server.url:
             async with http(self._server, limit) as streams:
                 yield streams
         else:
             async with stdio(
-                self._server, self._folder, limit, self._over.set, self._show_log
+                self._server, self._folder, limit, over.set, self._show_log
             ) as streams:
                 yield streams
 
     async def _listed(self, session: ClientSession) -> dict[str, Listed]:
-        from mcp_types import PaginatedRequestParams
+        from mcp.types import PaginatedRequestParams
 
         found: dict[str, Listed] = {}
         cursor, most = None, self._limits.offered_tools
@@ -193,7 +194,7 @@ class Connection:
     ) -> CallToolResult:
         import anyio
         from mcp.shared.exceptions import MCPError
-        from mcp_types import (
+        from mcp.types import (
             CONNECTION_CLOSED,
             INVALID_PARAMS,
             INVALID_REQUEST,
@@ -216,8 +217,8 @@ class Connection:
             if error.error.code == REQUEST_TIMEOUT:
                 raise late from None
             if error.error.code in (INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND):
-                if error.error.code == INVALID_REQUEST:  # how HTTP tells that the session is over
-                    await self.close()
+                if error.error.code == INVALID_REQUEST and self._session is session:
+                    await self.close()  # so HTTP tells that the session is over
                 raise McpError("The server refused the call.") from None
             if error.error.code != CONNECTION_CLOSED:
                 raise McpError(f"The server answered with an error; {_UNKNOWN}.") from None
@@ -225,7 +226,8 @@ class Connection:
             raise late from None
         except ValueError:
             raise McpError("The server's answer is no result of a tool.") from None
-        await self._give_up()
+        if self._session is session:  # the first of its calls that finds out
+            await self._give_up()
         raise McpError(f"The server ended, or sent too much, before it answered; {_UNKNOWN}.")
 
 

@@ -13,7 +13,7 @@ from tandem.mcp.offers import Offer
 from tandem.mcp.words import without_controls
 
 if TYPE_CHECKING:
-    from mcp_types import CallToolResult
+    from mcp.types import CallToolResult
 
 _MAX_DEPTH: Final = 30
 _JSON_START: Final = ("{", "[")

@@ -55,7 +55,7 @@ async def stdio(
     import anyio
     from anyio.streams.buffered import BufferedByteReceiveStream
     from mcp.shared.message import SessionMessage
-    from mcp_types import jsonrpc_message_adapter
+    from mcp.types import jsonrpc_message_adapter
 
     process = await _started(server, folder, show_log)
     to_session, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)

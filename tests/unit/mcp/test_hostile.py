@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -104,3 +105,18 @@ def test_a_bad_tool_refuses_itself_and_not_the_others(house: House) -> None:
 def test_words_before_the_protocol_are_passed_over(house: House) -> None:
     with house.sessions("chatty") as sessions:
         assert sessions.call("tiny", ECHO, {"text": "hello"}) == "hello"
+
+
+def test_one_death_is_one_however_many_calls_waited(house: House) -> None:
+    with house.sessions("dies late") as sessions:
+
+        def failed(_: int) -> str:
+            with pytest.raises(McpError) as error:
+                sessions.call("tiny", ECHO, {"text": "x"})
+            return error.value.what
+
+        sessions.listing("tiny")
+        with ThreadPoolExecutor(3) as pool:
+            said = list(pool.map(failed, range(3)))
+        assert all("not sent again" in what for what in said)
+        assert "left alone" not in failed(4)

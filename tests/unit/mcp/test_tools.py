@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
 from tandem.errors import EgressBlocked
 from tandem.graphs.hybrid import build
@@ -159,4 +161,23 @@ def test_a_tool_error_holds_nothing_of_the_servers_words(house: House) -> None:
     with pytest.raises(ToolError, match="says that the call failed") as failed:
         call(tools(made)["tiny_echo"], text="hello")
     assert "Ignore" not in str(failed.value)
+    made.close()
+
+
+@pytest.mark.parametrize(("mode", "status"), [("good", "done"), ("dies", "unknown")])
+def test_a_side_effect_waits_for_a_person_and_is_asked_of_the_server_once(
+    house: House, mode: str, status: str
+) -> None:
+    plan = {"s1": {"tool": "tiny_echo", "arguments": {"text": "hello"}}}
+    answer = json.dumps({"text": "It said hello.", "citations": []})
+    made = services(house, mode=mode, llm=[json.dumps(plan), *[answer] * 4])
+    graph = build(made).compile(checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    asked: Any = {"text": "Let tiny say hello.", "task": "agent"}
+    (question,) = graph.invoke({"request": asked}, config)["__interrupt__"]
+    assert (question.value["tool"], question.value["arguments"]) == ("tiny_echo", {"text": "hello"})
+    assert house.calls == 0
+    done = graph.invoke(Command(resume="approve"), config)
+    assert [step["status"] for step in done["answer"]["steps"]] == [status]
+    assert house.calls == 1
     made.close()
