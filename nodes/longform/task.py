@@ -88,6 +88,8 @@ class Longform:
         plan = {**prepared, **planned(prepared, self.evidence, tier)}
         sections: list[Section] = list(plan["done"])
         stopped = ""
+        if not plan["outline"]:
+            return tier.attempt(None)
         try:
             if plan["open_end"]:
                 sections = opened_end(plan, sections, tier)
