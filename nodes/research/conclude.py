@@ -14,6 +14,7 @@ from tandem.nodes.research.asking import unasked
 from tandem.nodes.research.concluding import conclude, conclude_messages
 from tandem.nodes.research.findings import open_questions, survivors
 from tandem.nodes.research.records import Passage, Question, ResearchState
+from tandem.nodes.research.showing import Showing
 from tandem.nodes.research.task import Research, findings_of, with_coverage
 from tandem.nodes.run_task import attempted
 from tandem.nodes.state import Context
@@ -72,12 +73,17 @@ class Conclude:
             "questions": state["questions"],
             "readings": readings,
             "passages": passages,
-            "findings": survivors(readings, passages),
+            "findings": survivors(readings, passages, self._showing(state)),
             "rounds": state["round"],
             "left_out": state["left_out"],
             "documents": state["documents"],
             "one_prompt_usage": one_prompt_usage(state["prepared"]["question"], passages),
         }
+
+    def _showing(self, state: ResearchState) -> Showing:
+        settings = self.services.settings.privacy
+        seen = state["profile"].get("public_may_see", settings.public_may_see)
+        return Showing(self.services.detector, seen)
 
     def _may_ask(self, state: ResearchState, prepared: dict[str, Any]) -> bool:
         """Only where a question is open: small models ask again for what they were told."""

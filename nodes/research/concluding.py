@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +23,6 @@ from tandem.records import Message
 
 MAX_TOKENS: Final = 320
 TEXT_CHARS: Final = 900
-QUOTE_CHARS: Final = 300
 HEADING_CHARS: Final = 120
 MOST_MORE: Final = 2
 """Questions of the second round."""
@@ -175,16 +173,6 @@ def conclude_messages(
 
 def _line(finding: Finding) -> str:
     if not finding["value"]:
-        return f"[{finding['id']}] {finding['heading'][-HEADING_CHARS:]}: {finding['quote']}"
+        return f"[{finding['id']}] {finding['heading'][-HEADING_CHARS:]}: {finding['shown']}"
     heading = finding["heading"].rsplit(" > ", 1)[-1][-HEADING_CHARS:]
-    quote = re.sub(r"\s+", " ", _around(finding["quote"], finding["value"]))
-    return f"[{finding['id']}] {finding['value']} ({heading}: {quote})"
-
-
-def _around(quote: str, value: str) -> str:
-    """A long sentence from a little before the value on."""
-    if len(quote) <= QUOTE_CHARS:
-        return quote
-    at = max(quote.casefold().find(value.casefold()), 0)
-    start = max(0, min(at - QUOTE_CHARS // 2, len(quote) - QUOTE_CHARS))
-    return f"... {quote[start : start + QUOTE_CHARS]} ..."
+    return f"[{finding['id']}] {finding['value']} ({heading}: {finding['shown']})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from tandem.nodes.research.records import (
@@ -22,12 +22,19 @@ CLOSE: Final = 0.8
 
 
 def survivors(
-    readings: Iterable[Reading], passages: Sequence[Passage], most: int = KEPT
+    readings: Iterable[Reading],
+    passages: Sequence[Passage],
+    show: Callable[[str, str], str] = lambda quote, _value: quote,
+    most: int = KEPT,
 ) -> list[Finding]:
     """The findings, question by question, the best fit first; numbered from 1.
 
     Of equal values to a question only the one that fits best is kept, of sentences that several
     readings point to only one, and nothing that fits much worse than the best.
+
+    Parameters
+    ----------
+    show: what a model is shown of a quotation and its value.
     """
     by_id = {passage["id"]: passage for passage in passages}
     found = [one for one in readings if one["outcome"] == "found" and one["passage"] in by_id]
@@ -40,7 +47,7 @@ def survivors(
         ranked = sorted((one for one in found if one["question"] == at), key=nearness, reverse=True)
         same: list[Finding] = []
         for one in ranked:
-            made = _finding(one, by_id[one["passage"]], len(kept) + len(same) + 1)
+            made = _finding(one, by_id[one["passage"]], len(kept) + len(same) + 1, show)
             near = nearness(one) >= CLOSE * nearness(ranked[0])
             if near and len(same) < most and not any(_repeats(made, other) for other in same):
                 same.append(made)
@@ -48,8 +55,11 @@ def survivors(
     return kept
 
 
-def _finding(one: Reading, passage: Passage, number: int) -> Finding:
+def _finding(
+    one: Reading, passage: Passage, number: int, show: Callable[[str, str], str]
+) -> Finding:
     start, end = one["span"]
+    quote = passage["text"][start:end]
     return {
         "id": str(number),
         "question": one["question"],
@@ -58,7 +68,8 @@ def _finding(one: Reading, passage: Passage, number: int) -> Finding:
         "source": passage["source"],
         "heading": passage["heading"],
         "span": [start, end],
-        "quote": passage["text"][start:end],
+        "quote": quote,
+        "shown": show(quote, one["value"]),
     }
 
 
@@ -83,6 +94,7 @@ def whole_passages(passages: Iterable[Passage]) -> list[Finding]:
             "heading": passage["heading"],
             "span": [0, len(passage["text"])],
             "quote": passage["text"],
+            "shown": passage["text"],
         }
         for number, passage in enumerate(passages, start=1)
     ]

@@ -62,6 +62,8 @@ class Finding(TypedDict):
     span: list[int]
     """In characters of the passage's text, of which it is `quote`."""
     quote: str
+    shown: str
+    """What a model is shown of the quotation."""
 
 
 class Documents(TypedDict):

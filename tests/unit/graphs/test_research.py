@@ -210,15 +210,31 @@ def test_a_private_run_whose_conclusion_is_rejected_waits_for_a_person(tmp_path:
     assert made.fakes["llm"].prompts == []
 
 
-def test_what_the_guard_stops_at_the_conclusion_the_slm_concludes(tmp_path: Path) -> None:
-    made = services(tmp_path)
-    made.hits[0]["chunk"]["text"] = f"{LOCKER[:-1]}, card 4111 1111 1111 1111."
-    made.fakes["slm"].rule = lambda text: (  # type: ignore[attr-defined]
-        '{"value":"8 dollars"}' if "<passage>" in text and "4111" in text else read_rightly(text)
-    )
+def with_locker(value: str) -> Any:
+    """An SLM that reads `value` for the locker."""
+
+    def rule(text: str) -> str:
+        asks_locker = "<passage>\nLockers" in text and "locker cost" in text.rsplit("Q", 1)[1]
+        return json.dumps({"value": value}) if asks_locker else read_rightly(text)
+
+    return rule
+
+
+def test_a_sensitive_value_is_concluded_on_by_the_slm(tmp_path: Path) -> None:
+    made = services(tmp_path, slm=with_locker("8 dollars by card 4111 1111 1111 1111"))
+    made.hits[0]["chunk"]["text"] = "A locker costs 8 dollars by card 4111 1111 1111 1111."
     answer = ask(made)
     assert (answer["status"], answer["tier"]) == ("unverified", "slm")
     assert not any("4111" in str(prompt) for prompt in made.fakes["llm"].prompts)
+
+
+def test_what_stands_beside_a_value_and_may_not_leave_is_not_shown(tmp_path: Path) -> None:
+    made = services(tmp_path, slm=with_locker("8 dollars"))
+    made.hits[0]["chunk"]["text"] = f"{LOCKER[:-1]}; write to diana.whitlock@mail.example.org."
+    answer = ask(made)
+    assert (answer["status"], answer["tier"]) == ("accepted", "llm")
+    assert not any("whitlock" in str(prompt) for prompt in made.fakes["llm"].prompts)
+    assert "whitlock" in answer["output"]["citations"][0]["quote"]
 
 
 def test_what_the_guard_stops_at_the_questions_the_slm_asks(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def finding(id_: str = "1", quote: str = "A locker costs 8 dollars.", **fields: 
         "heading": "Lockers",
         "span": [0, len(quote)],
         "quote": quote,
+        "shown": quote,
         **fields,
     }
     return made  # type: ignore[return-value]
