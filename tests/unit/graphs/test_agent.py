@@ -301,3 +301,10 @@ def test_the_main_graph_answers_with_the_agent_s_steps_and_says_what_is_lacking(
     assert streamed[0] == {"plan": {"s1": "find", "s2": "calculate"}}
     purposes = [attempt["purpose"] for attempt in answer["attempts"]]
     assert purposes == ["plan", "plan", "synthesise"]
+
+
+def test_studio_can_look_inside() -> None:
+    nodes = hybrid.graph.get_graph(xray=True).nodes
+    assert {f"agent:{name}" for name in ("plan", "dispatch", "fill", "act", "approve")} <= set(
+        nodes
+    )
