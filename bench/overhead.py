@@ -24,7 +24,10 @@ from common import print_json, table
 from tandem.graphs.hybrid import build
 from tandem.models.attempts import AnsweredCall, CallLog
 from tandem.models.tier import CallContext, Completion, Prompt, Tier, Token, ToolCall
+from tandem.nodes.state import Context
 from tandem.records import Attempt, ErrorInfo, TierName, Usage
+from tandem.runs.keeping import durable_runs
+from tandem.runs.working import Runs
 from tandem.services import Services
 from tandem.settings import LedgerSettings, Settings
 
@@ -103,8 +106,8 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         ledger = LedgerSettings(url=f"sqlite:///{Path(folder) / 'ledger.sqlite'}")
-        services = InstantServices(Settings(ledger=ledger))
-        graph = build(services).compile()
+        services = InstantServices(Settings(home=Path(folder), ledger=ledger))
+        graph = build(services).compile(checkpointer=durable_runs(services, None))
         figures = {name: _timed(graph, request, args.rounds) for name, request in REQUESTS.items()}
         if args.profile:
             _profile(graph, args.rounds)
@@ -113,13 +116,21 @@ def main() -> None:
     print_json(figures)
 
 
+def _run(graph: Any, request: dict[str, Any]) -> Any:
+    """As `Tandem.run` does."""
+    runs = Runs(graph.services, graph)
+    context, config = runs.identified(Context(), "")
+    with runs.begin(context, config) as options:
+        return graph.invoke({"request": request}, config, context=context, **options)
+
+
 def _timed(graph: Any, request: dict[str, Any], rounds: int) -> dict[str, float]:
-    status = graph.invoke({"request": request})["answer"]["status"]  # warm
+    status = _run(graph, request)["answer"]["status"]  # warm
     assert status == "accepted", status
     taken = []
     for _ in range(rounds):
         started = time.perf_counter()
-        graph.invoke({"request": request})
+        _run(graph, request)
         taken.append((time.perf_counter() - started) * 1000)
     return {"p50_ms": statistics.median(taken), "p95_ms": statistics.quantiles(taken, n=20)[-1]}
 
@@ -127,7 +138,7 @@ def _timed(graph: Any, request: dict[str, Any], rounds: int) -> dict[str, float]
 def _profile(graph: Any, rounds: int) -> None:
     with cProfile.Profile() as profile:
         for _ in range(rounds):
-            graph.invoke({"request": REQUESTS["sentiment, accepted"]})
+            _run(graph, REQUESTS["sentiment, accepted"])
     pstats.Stats(profile).sort_stats("cumulative").print_stats(45)
 
 

@@ -142,6 +142,12 @@ class RunStateError(InvalidRequest):
     code = "run_state"
 
 
+class RunExpired(RunStateError):
+    """A run waited for longer than its checkpoints are kept."""
+
+    code = "expired"
+
+
 class RunBusy(RunStateError):
     """Another worker is at the run."""
 

@@ -135,7 +135,7 @@ def errors(where: str, done: str) -> Iterator[None]:
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise CheckpointError(
-            f"The checkpoints {where} cannot be {done}: {why}.", _remedy(str(error))
+            f"The checkpoints {where} cannot be {done}: {why}.", _remedy(str(error)) + _then(done)
         ) from None
     except Exception as error:
         if not _is_psycopg(error):
@@ -145,8 +145,12 @@ def errors(where: str, done: str) -> Iterator[None]:
         raise CheckpointError(
             f"The checkpoints {where} cannot be {done}: {why.rstrip('.')}.",
             "Start the server, or correct checkpoints.url, its user, rights and password "
-            "(PGPASSWORD, ~/.pgpass).",
+            f"(PGPASSWORD, ~/.pgpass).{_then(done)}",
         ) from None
+
+
+def _then(done: str) -> str:
+    return "" if done == "opened" else " Then `tandem runs resume` goes on from the last one."
 
 
 def _remedy(text: str) -> str:

@@ -142,9 +142,10 @@ def of_runs(ledger: Ledger, run_ids: Collection[str]) -> dict[str, list[Effect]]
     return found
 
 
-def forget_results(ledger: Ledger, run_id: str) -> None:
-    """Erase what the tools of an ended run gave: nobody needs it any more."""
-    held = effects.c.run_id == run_id, effects.c.result.is_not(None)
+def forget_results(ledger: Ledger) -> None:
+    """Erase what the tools of ended runs gave: nobody needs it any more."""
+    ended = select(runs.c.id).where(runs.c.status != RUNNING)
+    held = effects.c.run_id.in_(ended), effects.c.result.is_not(None)
     with ledger.writing() as connection:
         connection.execute(update(effects).where(*held).values(result=None))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 from sqlalchemy import text
@@ -16,10 +18,18 @@ from tandem.errors import LedgerError, RunBusy
 from tandem.ledger import connection as database
 from tandem.ledger.store import Ledger
 
+PATIENCE_S: Final = 0.3
+_TRY: Final = text("SELECT pg_try_advisory_lock(:key)")
+_FREE: Final = text("SELECT pg_advisory_unlock(:key)")
+
 
 @contextmanager
-def hold(ledger: Ledger, thread_id: str) -> Iterator[None]:
+def hold(ledger: Ledger, thread_id: str, seconds: float = PATIENCE_S) -> Iterator[None]:
     """Be the only one who works at the runs of a thread.
+
+    Parameters
+    ----------
+    seconds: how long to wait for another. Who only looks at a run holds it for a moment too.
 
     Raises
     ------
@@ -29,19 +39,19 @@ def hold(ledger: Ledger, thread_id: str) -> Iterator[None]:
     key = hashlib.sha256(thread_id.encode()).hexdigest()[:16]
     url = database.parsed(ledger.url)
     if url.get_backend_name() == "postgresql":
-        with _advisory(ledger, int(key, 16) - 2**63):
+        with _advisory(ledger, int(key, 16) - 2**63, seconds):
             yield
     else:
         file = database.sqlite_file(url)
         # A ledger in memory is this process's alone: any place will do for its locks.
         folder = file.parent / "locks" if file else Path(tempfile.gettempdir()) / "tandem-locks"
-        with _file(folder / f"{key}.lock"):
+        with _file(folder / f"{key}.lock", seconds):
             yield
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[None]:
-    lock = FileLock(path, timeout=0, thread_local=False)
+def _file(path: Path, seconds: float) -> Iterator[None]:
+    lock = FileLock(path, timeout=seconds, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -60,17 +70,20 @@ def _file(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _advisory(ledger: Ledger, key: int) -> Iterator[None]:
+def _advisory(ledger: Ledger, key: int, seconds: float) -> Iterator[None]:
+    until = time.monotonic() + seconds
     with ledger.reading() as connection:
-        taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar()
+        while not connection.execute(_TRY, {"key": key}).scalar():
+            connection.rollback()
+            if time.monotonic() >= until:
+                raise _busy()
+            time.sleep(0.05)
         # The lock is the session's, not the transaction's, which must not stay open for so long.
         connection.commit()
-        if not taken:
-            raise _busy()
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+            connection.execute(_FREE, {"key": key})
             connection.commit()
 
 

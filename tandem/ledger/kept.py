@@ -71,6 +71,17 @@ def newest_on(ledger: Ledger, thread_id: str) -> str | None:
         return connection.execute(on.order_by(kept_runs.c.kept.desc()).limit(1)).scalar()
 
 
+def open_on(ledger: Ledger, thread_id: str) -> list[str]:
+    """The runs of a thread that have not ended."""
+    query = (
+        select(kept_runs.c.run_id)
+        .join_from(kept_runs, runs, kept_runs.c.run_id == runs.c.id)
+        .where(kept_runs.c.thread_id == thread_id, runs.c.status == RUNNING)
+    )
+    with ledger.reading() as connection:
+        return list(connection.execute(query).scalars())
+
+
 def list_kept(ledger: Ledger, *, only_open: bool = False, limit: int = 50) -> list[dict[str, Any]]:
     """The last runs that have checkpoints, newest first: `kept_runs` with the run's task, status,
     started, finished, cost and error_code.

@@ -158,7 +158,6 @@ effects: Final = Table(
     Column("ended", Float),
     Column("result", LargeBinary),
     Column("error_what", Text),
-    Index("tandem_effects_status", "status"),
 )
 """Steps with side effects (since version 5): see effects.py. `arguments_sum` is a hash. `result` is
 sealed with the key of the checkpoints, where there is one, and empty once the run has ended."""

@@ -11,8 +11,10 @@ from tandem.checkpoints.durable import DurableRuns, UnderWay
 from tandem.checkpoints.opening import checkpointer_from_url, shown
 from tandem.checkpoints.purging import purge
 from tandem.checkpoints.sealing import key_of, serializer
+from tandem.errors import RunExpired
+from tandem.ledger import effects
 from tandem.ledger.holding import hold
-from tandem.ledger.kept import keep
+from tandem.ledger.kept import keep, open_on
 from tandem.services import Services
 
 if TYPE_CHECKING:
@@ -49,9 +51,22 @@ def _opened(services: Services, key: bytes | None) -> BaseCheckpointSaver[str]:
     saver = checkpointer_from_url(
         settings.checkpoints_url, key=key, connect_s=settings.checkpoints.connect_s
     )
-    if gone := purge(saver, settings.checkpoints.days):
-        log.info("%d runs' checkpoints were too old and are deleted", len(gone))
+    if count := delete_old(services, saver):
+        log.info("checkpoints of %d threads were too old and are deleted", count)
     return saver
+
+
+def delete_old(services: Services, saver: BaseCheckpointSaver[str]) -> int:
+    """Delete checkpoints that are older than the settings allow, and end the runs that can go on
+    no more; how many threads they were."""
+    days = services.settings.checkpoints.days
+    gone = purge(saver, days)
+    for thread in gone:
+        for run_id in open_on(services.ledger, thread):
+            what = f"The run waited for more than {days:g} days (checkpoints.days)."
+            services.ledger.fail(run_id, RunExpired(what, "Ask again."))
+    effects.forget_results(services.ledger)
+    return len(gone)
 
 
 def _keeps(services: Services, state: Mapping[str, Any]) -> bool:

@@ -4,51 +4,31 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Command, StateSnapshot
+from langgraph.types import Command
 
 from tandem.checkpoints.durable import DurableRuns, UnderWay
-from tandem.checkpoints.purging import purge
-from tandem.errors import Cancelled, RunBusy, RunStateError
+from tandem.errors import Cancelled, RunStateError
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
-from tandem.ledger.kept import Kept, add_worked, kept, list_kept, newest_on
-from tandem.ledger.store import RUNNING, Ledger
+from tandem.ledger.kept import Kept, add_worked, kept, newest_on
+from tandem.ledger.store import RUNNING
 from tandem.nodes.state import Context
 from tandem.records import Answer
 from tandem.runs.forking import begin_fork, find_step
+from tandem.runs.standing import Standing, config_of, ending
 from tandem.runs.waiting import Pending, pending, waiting_answer
-from tandem.services import Services
 
-if TYPE_CHECKING:
-    from tandem.graphs.private_graph import PrivateGraph
-
-GONE = "Its checkpoints are deleted by now, or lie elsewhere (checkpoints.url)."
+GONE: Final = "Its checkpoints are deleted by now, or lie elsewhere (checkpoints.url)."
 
 
-@dataclass(frozen=True)
-class Runs:
-    """The runs of one graph.
-
-    Parameters
-    ----------
-    own: whether the checkpointer is the application's, which keeps whatever has a thread.
-    """
-
-    services: Services
-    graph: PrivateGraph
-    own: bool = False
-
-    @property
-    def saver(self) -> DurableRuns | None:
-        """The graph's checkpointer; None where nothing is kept."""
-        found = self.graph.checkpointer
-        return found if isinstance(found, DurableRuns) else None
+class Runs(Standing):
+    """The runs of one graph, and what may be done with them."""
 
     def identified(self, context: Context, thread_id: str) -> tuple[Context, RunnableConfig]:
         """The context with the run's id, and the configuration with its thread."""
@@ -77,7 +57,7 @@ class Runs:
             return self.waiting(config)
         answer: Answer = result["answer"]
         if self.saver is not None and self.saver.writes(_thread(config)):
-            effects.forget_results(self.services.ledger, answer["run_id"])
+            effects.forget_results(self._ledger)
         return answer
 
     def waiting(self, config: RunnableConfig) -> Answer:
@@ -134,64 +114,7 @@ class Runs:
             for row in effects.of_runs(self._ledger, [run_id])[run_id]:
                 status: effects.EffectStatus = "unknown" if row["claims"] else "rejected"
                 effects.end(self._ledger, run_id, row["step_id"], status)
-            effects.forget_results(self._ledger, run_id)
-
-    def listed(self, *, only_open: bool = False, limit: int = 50) -> list[dict[str, Any]]:
-        """The last runs that are kept, newest first: the columns of `list_kept`, `state` (working,
-        waiting, interrupted, or the status it ended with) and `waits_for` (step ids)."""
-        rows = list_kept(self._ledger, only_open=only_open, limit=limit)
-        by_run = effects.of_runs(self._ledger, [row["run_id"] for row in rows])
-        for row in rows:
-            undecided = _undecided(by_run[row["run_id"]])
-            row |= {"state": self._state(row, undecided), "waits_for": undecided}
-        return rows
-
-    def told(self, run_id: str) -> dict[str, Any]:
-        """How a run stands: `state` (see `listed`), its `effects`, and its `answer` as it is now.
-
-        Raises
-        ------
-        RunStateError: there is no such run.
-        """
-        row, rows = self._row(run_id), effects.of_runs(self._ledger, [run_id])[run_id]
-        note = kept(self._ledger, run_id)
-        thread = note["thread_id"] if note else run_id
-        told = ("step_id", "tool", "status", "claims", "asked", "claimed", "ended", "error_what")
-        return {
-            "run_id": run_id,
-            "state": self._state({**row, "thread_id": thread}, _undecided(rows)),
-            "effects": [{key: each[key] for key in told} for each in rows],  # type: ignore[literal-required]
-            "answer": self.answer(run_id),
-        }
-
-    def purge(self) -> int:
-        """Delete checkpoints that are older than the settings allow; how many runs they were of."""
-        if self.saver is None or self.own:
-            return 0
-        return len(purge(self.saver.inner, self.services.settings.checkpoints.days))
-
-    def _state(self, row: Mapping[str, Any], undecided: list[str]) -> str:
-        if row["status"] != RUNNING:
-            cancelled = row["error_code"] == Cancelled.code
-            return Cancelled.code if cancelled else str(row["status"])
-        try:
-            with hold(self._ledger, row["thread_id"]):
-                return "waiting" if undecided else "interrupted"
-        except RunBusy:
-            return "working"
-
-    def answer(self, run_id: str) -> Answer | None:
-        """The answer that a run ended with, or the one of a run that waits; None where there is
-        none, or no more."""
-        note = kept(self._ledger, run_id)
-        if note is None or self.saver is None:
-            return None
-        snapshot = self._snapshot(_config(note["thread_id"], self.services))
-        if snapshot.values.get("run_id") != run_id:
-            return None
-        if self._row(run_id)["status"] != RUNNING:
-            return cast("Answer | None", snapshot.values.get("answer"))
-        return waiting_answer(snapshot, pending(snapshot, self._ledger))
+            effects.forget_results(self._ledger)
 
     def fork(self, run_id: str, step_id: str) -> Answer:
         """A new run that has all that `run_id` did before `step_id`; it goes on from there.
@@ -212,16 +135,12 @@ class Runs:
             begin_fork(self._ledger, self.saver, found, fork_id)
             with self.saver.running(fork_id, fork_id, kept=True, noted=True) as run:
                 run.stack.callback(self._let_go, run, time.time())
-                return self._go_on(fork_id, _config(fork_id, self.services), None)
+                return self._go_on(fork_id, config_of(fork_id, self.services), None)
 
     def close(self) -> None:
         """Close the checkpoints' database, where this process opened it."""
         if self.saver is not None and not self.own:
             self.saver.close()
-
-    @property
-    def _ledger(self) -> Ledger:
-        return self.services.ledger
 
     def _go_on(self, run_id: str, config: RunnableConfig, command: Command[Any] | None) -> Answer:
         context = Context(run_id=run_id)
@@ -240,7 +159,7 @@ class Runs:
             run.stack.callback(self._let_go, run, time.time())
             # Another worker may have ended it before this one got hold of it.
             self._open(run_id)
-            config = _config(thread, self.services)
+            config = config_of(thread, self.services)
             if resumable and self._snapshot(config).values.get("run_id") != run_id:
                 raise RunStateError(f"The run cannot go on. {GONE}", "Ask again.")
             yield config
@@ -257,9 +176,8 @@ class Runs:
             )
         row, note = self._row(run_id), kept(self._ledger, run_id)
         if row["status"] != RUNNING:
-            how = row["error_code"] if row["error_code"] == Cancelled.code else row["status"]
             raise RunStateError(
-                f"The run has ended ({how}), so that nothing was done.",
+                f"The run has ended ({ending(row)}), so that nothing was done.",
                 "`tandem runs show` tells how; `tandem runs fork` begins anew at one of its steps.",
             )
         if note is None:
@@ -273,15 +191,6 @@ class Runs:
                 "Give runs threads of their own.",
             )
         return note
-
-    def _row(self, run_id: str) -> dict[str, Any]:
-        row = self._ledger.run(run_id)
-        if row is None:
-            raise RunStateError(
-                f"The ledger {self._ledger.where} holds no run of that id.",
-                "`tandem runs list` shows those that can go on; take the same settings file.",
-            )
-        return row
 
     def _chosen(self, run_id: str, step_id: str, waits: list[Pending]) -> Pending:
         by_step = {each.approval["step_id"]: each for each in waits}
@@ -299,20 +208,6 @@ class Runs:
             "That step waits for nobody." if step_id else "It is not clear which step is meant.",
             f"Steps that wait: {', '.join(by_step) or 'none'}.",
         )
-
-    def _snapshot(self, config: RunnableConfig) -> StateSnapshot:
-        return self.graph.get_state(config, subgraphs=True)
-
-
-def _undecided(rows: Iterable[effects.Effect]) -> list[str]:
-    return [row["step_id"] for row in rows if row["status"] not in effects.ENDED]
-
-
-def _config(thread_id: str, services: Services) -> RunnableConfig:
-    return {
-        "recursion_limit": services.settings.limits.recursion,
-        "configurable": {"thread_id": thread_id},
-    }
 
 
 def _thread(config: RunnableConfig) -> str:

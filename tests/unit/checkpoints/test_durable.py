@@ -80,8 +80,11 @@ def test_a_run_beyond_its_days_cannot_go_on(tmp_path: Path) -> None:
     with house.tandem(plan(NOTE)) as tandem:
         run_id = tandem.run(REQUEST, task="agent")["run_id"]
     house.settings["checkpoints"] = {"days": 1e-9}
-    with house.tandem() as tandem, pytest.raises(RunStateError, match="deleted"):
-        tandem.approve(run_id)
+    with house.tandem() as tandem:
+        with pytest.raises(RunStateError, match="deleted"):
+            tandem.approve(run_id)
+        with pytest.raises(RunStateError, match=r"has ended \(expired\)"):
+            tandem.approve(run_id)
     assert house.noted == []
 
 

@@ -41,7 +41,10 @@ def test_a_step_is_asked_claimed_and_done(ledger: Ledger) -> None:
     assert row["ended"] is not None
     assert row["asked"] <= row["claimed"] <= row["ended"]
     assert ask(ledger) == row  # asked anew, it is the same step
-    effects.forget_results(ledger, "r1")
+    effects.forget_results(ledger)
+    assert effects.find(ledger, "r1", "s1") == row, "the run has not ended"
+    ledger.fail("r1", Cancelled("Cancelled.", ""))
+    effects.forget_results(ledger)
     assert effects.of_runs(ledger, ["r1", "r2"]) == {"r1": [{**row, "result": None}], "r2": []}
 
 

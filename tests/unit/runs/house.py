@@ -6,10 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tandem.app import Tandem
-from tandem.graphs.hybrid import build
-from tandem.runs.keeping import durable_runs
 from tandem.tools.base import Tool, parameters
 from tests.unit.services import FakeServices
 
@@ -46,13 +45,10 @@ class House:
         """For whoever makes Tandems without saying what their LLM answers."""
 
     def tandem(self, *llm: str, slm: Sequence[str] = (), **more: Any) -> Tandem:
+        """A Tandem on this folder; `llm` and `slm` are what its models answer, in order."""
         services = FakeServices(self.folder, llm=llm, slm=slm, **self.settings)
-        made = Tandem(services.settings)
-        made.services = services
-        saver = durable_runs(services, more.get("checkpointer"))
-        made._keeps_threads = "checkpointer" in more
-        made.graph = build(services, tools=[self.tool]).compile(checkpointer=saver)
-        return made
+        with mock.patch("tandem.app.Services", lambda _settings: services):
+            return Tandem(services.settings, tools=[self.tool], **more)
 
     @property
     def noted(self) -> list[str]:

@@ -1,0 +1,134 @@
+"""How runs stand: listed, shown, their answers. Nothing is changed here but what is too old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import StateSnapshot
+
+from tandem.checkpoints.durable import DurableRuns
+from tandem.errors import Cancelled, RunBusy, RunExpired, RunStateError
+from tandem.ledger import effects
+from tandem.ledger.holding import hold
+from tandem.ledger.kept import kept, list_kept
+from tandem.ledger.store import RUNNING, Ledger
+from tandem.records import Answer
+from tandem.runs.keeping import delete_old
+from tandem.runs.waiting import pending, waiting_answer
+from tandem.services import Services
+
+if TYPE_CHECKING:
+    from tandem.graphs.private_graph import PrivateGraph
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The runs of one graph, to look at.
+
+    Parameters
+    ----------
+    own: whether the checkpointer is the application's, which keeps whatever has a thread.
+    """
+
+    services: Services
+    graph: PrivateGraph
+    own: bool = False
+
+    @property
+    def saver(self) -> DurableRuns | None:
+        """The graph's checkpointer; None where nothing is kept."""
+        found = self.graph.checkpointer
+        return found if isinstance(found, DurableRuns) else None
+
+    def listed(self, *, only_open: bool = False, limit: int = 50) -> list[dict[str, Any]]:
+        """The last runs that are kept, newest first: the columns of `list_kept`, `state` (working,
+        waiting, interrupted, or the status it ended with) and `waits_for` (step ids)."""
+        rows = list_kept(self._ledger, only_open=only_open, limit=limit)
+        by_run = effects.of_runs(self._ledger, [row["run_id"] for row in rows])
+        for row in rows:
+            undecided = _undecided(by_run[row["run_id"]])
+            row |= {"state": self._state(row, undecided), "waits_for": undecided}
+        return rows
+
+    def told(self, run_id: str) -> dict[str, Any]:
+        """How a run stands: `state` (see `listed`), its `effects`, and its `answer` as it is now.
+
+        Raises
+        ------
+        RunStateError: there is no such run.
+        """
+        row, rows = self._row(run_id), effects.of_runs(self._ledger, [run_id])[run_id]
+        note = kept(self._ledger, run_id)
+        thread = note["thread_id"] if note else run_id
+        told = ("step_id", "tool", "status", "claims", "asked", "claimed", "ended", "error_what")
+        return {
+            "run_id": run_id,
+            "state": self._state({**row, "thread_id": thread}, _undecided(rows)),
+            "effects": [{key: each[key] for key in told} for each in rows],  # type: ignore[literal-required]
+            "answer": self.answer(run_id),
+        }
+
+    def answer(self, run_id: str) -> Answer | None:
+        """The answer that a run ended with, or the one of a run that waits; None where there is
+        none, or no more."""
+        note = kept(self._ledger, run_id)
+        if note is None or self.saver is None:
+            return None
+        snapshot = self._snapshot(config_of(note["thread_id"], self.services))
+        if snapshot.values.get("run_id") != run_id:
+            return None
+        if self._row(run_id)["status"] != RUNNING:
+            return cast("Answer | None", snapshot.values.get("answer"))
+        return waiting_answer(snapshot, pending(snapshot, self._ledger))
+
+    def purge(self) -> int:
+        """Delete checkpoints that are older than the settings allow; how many runs they were of."""
+        if self.saver is None or self.own:
+            return 0
+        return delete_old(self.services, self.saver.inner)
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self.services.ledger
+
+    def _state(self, row: Mapping[str, Any], undecided: list[str]) -> str:
+        if row["status"] != RUNNING:
+            return ending(row)
+        try:
+            with hold(self._ledger, row["thread_id"], seconds=0):
+                return "waiting" if undecided else "interrupted"
+        except RunBusy:
+            return "working"
+
+    def _row(self, run_id: str) -> dict[str, Any]:
+        row = self._ledger.run(run_id)
+        if row is None:
+            raise RunStateError(
+                f"The ledger {self._ledger.where} holds no run of that id.",
+                "`tandem runs list` shows those that can go on; take the same settings file.",
+            )
+        return row
+
+    def _snapshot(self, config: RunnableConfig) -> StateSnapshot:
+        return self.graph.get_state(config, subgraphs=True)
+
+
+def _undecided(rows: Iterable[effects.Effect]) -> list[str]:
+    return [row["step_id"] for row in rows if row["status"] not in effects.ENDED]
+
+
+def ending(row: Mapping[str, Any]) -> str:
+    """How a run ended that is over: its status, or a word for what is no failure."""
+    own = (Cancelled.code, RunExpired.code)
+    return str(row["error_code"] if row["error_code"] in own else row["status"])
+
+
+def config_of(thread_id: str, services: Services) -> RunnableConfig:
+    """The configuration with which the graph works on a thread."""
+    return {
+        "recursion_limit": services.settings.limits.recursion,
+        "configurable": {"thread_id": thread_id},
+    }
