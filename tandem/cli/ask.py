@@ -120,9 +120,15 @@ def question(asked: Approval) -> str:
     run, step = asked["run_id"], asked["step_id"]
     arguments = json.dumps(asked["arguments"], ensure_ascii=False, indent=2)
     commands = [
+def _visible(line: str) -> str:
+    """`line` with what a terminal would not show, or would obey, as escapes: a planted value must
+    not look like another one."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in line)
         f"tandem runs {_COMMANDS[each].format(run=run, step=step)}" for each in asked["answers"]
     ]
-    return "\n".join([f"{step}: {asked['words']}", arguments, *(f"  {one}" for one in commands)])
+    lines = [f"{step}: {asked['words']}", arguments, *(f"  {one}" for one in commands)]
+    return "\n".join(_visible(line) for text in lines for line in text.split("\n"))
+
 
 
         f"{answer['task'] or '-'}: {answer['status']} by {answer['tier'] or 'nobody'} in "

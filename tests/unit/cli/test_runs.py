@@ -49,6 +49,15 @@ def test_ask_says_what_it_waits_for_and_how_to_go_on(run: Run, house: House) -> 
     assert "waiting" in told.err
 
 
+def test_what_is_asked_cannot_hide_or_dress_up(run: Run, house: House) -> None:
+    planted = "50 \x1b[2K\x9b1A\u202e0005\u200b \u00e9"
+    house.replies = (plan({"tool": "note", "arguments": {"line": planted}}),)
+    told = run("ask", REQUEST, "--task", "agent").err
+
+    assert not {"\x1b", "\x9b", "\u202e", "\u200b"} & set(told)
+    assert "\\u202e0005\\u200b \u00e9" in told
+
+
 def test_a_run_is_listed_shown_and_approved(run: Run, house: House, begun: Begin) -> None:
     run_id = begun()
 

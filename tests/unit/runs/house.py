@@ -47,7 +47,7 @@ class House:
     def tandem(self, *llm: str, slm: Sequence[str] = (), **more: Any) -> Tandem:
         """A Tandem on this folder; `llm` and `slm` are what its models answer, in order."""
         services = FakeServices(self.folder, llm=llm, slm=slm, **self.settings)
-        with mock.patch("tandem.app.Services", lambda _settings: services):
+        with mock.patch("tandem.app.Services", return_value=services):
             return Tandem(services.settings, tools=[self.tool], **more)
 
     @property

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tandem.app import Tandem
 from tandem.errors import RunBusy, RunStateError
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
@@ -134,6 +137,33 @@ def test_two_workers_cannot_be_at_one_run(house: House) -> None:
                     act(run_id)
         assert house.noted == []
         assert tandem.approve(run_id)["status"] == "accepted"
+
+
+def test_of_many_approvals_at_once_one_counts(house: House) -> None:
+    run_id = begun(house, NOTE)["run_id"]
+    slow, start = house.tool, threading.Barrier(4)
+
+    def run(arguments: Any) -> Any:
+        time.sleep(0.5)
+        return slow.run(arguments)
+
+    house.tool = replace(slow, run=run)
+
+    def approve(tandem: Tandem) -> str:
+        start.wait()
+        with tandem:
+            try:
+                return tandem.approve(run_id)["status"]
+            except RunStateError as error:
+                return error.code
+
+    workers = [house.tandem(ANSWER) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        told = sorted(pool.map(approve, workers))
+
+    assert told.count("accepted") == 1
+    assert set(told) <= {"accepted", "run_busy", "run_state"}
+    assert house.noted == ["first"]
 
 
 def test_a_run_that_is_unknown_cannot_go_on(house: House) -> None:
