@@ -1,29 +1,37 @@
-"""Tool calls as Tandem's agent would have them: the SLM's where a check lets them pass, else the
-LLM's. The check is the agent's own (tandem.nodes.agent.filling)."""
+"""Choosing tools: by one tier alone, and as Tandem's agent would have it, by the SLM where a check
+lets its calls pass, else by the LLM. The check is the agent's own (tandem.nodes.agent.filling)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
+from tandem.evals.case import Case
 from tandem.evals.evaluators.tool_calls import tool_name
-from tandem.nodes.agent.filling import Reader, choose
+from tandem.evals.tool_schemas import json_schema_tools
+from tandem.models.tier import TierCall, ToolCall
+from tandem.nodes.agent.filling import Reader, choose, choose_messages
 from tandem.records import Attempt
 
+MAX_TOKENS: Final = 512
 
-def checked_calls(
-    functions: Sequence[Mapping[str, Any]], text: str, slm: Reader, llm: Reader
-) -> Attempt:
+
+def chosen_calls(case: Case, call: TierCall) -> Attempt:
+    """The calls `{"calls"}` of one tier alone. Raises what `TierCall.choose_calls` raises."""
+    functions = json_schema_tools(case.get("tools", []))
+    messages = choose_messages(functions, case["request"]["text"])
+    return call.attempt(_plain(call.choose_calls(messages, functions, MAX_TOKENS)))
+
+
+def checked_calls(case: Case, slm: Reader, llm: Reader) -> Attempt:
     """The calls as one attempt `{"calls"}` of whoever's they are; usage, cost and seconds are those
     of both tiers."""
-    filled = choose(functions, text, slm, llm)
+    functions = json_schema_tools(case.get("tools", []))
+    filled = choose(functions, case["request"]["text"], slm, llm)
     last = filled.attempts[-1]
-    calls = [
-        {"name": tool_name(call.name), "arguments": dict(call.arguments)} for call in filled.calls
-    ]
     return {
         **last,
-        "output": None if last["error"] else {"calls": calls},
+        "output": None if last["error"] else _plain(filled.calls),
         "usage": {
             "input_tokens": sum(one["usage"]["input_tokens"] for one in filled.attempts),
             "output_tokens": sum(one["usage"]["output_tokens"] for one in filled.attempts),
@@ -31,4 +39,10 @@ def checked_calls(
         "calls": sum(one["calls"] for one in filled.attempts),
         "seconds": sum(one["seconds"] for one in filled.attempts),
         "cost": sum(one["cost"] for one in filled.attempts),
+    }
+
+
+def _plain(calls: Sequence[ToolCall]) -> dict[str, Any]:
+    return {
+        "calls": [{"name": tool_name(one.name), "arguments": dict(one.arguments)} for one in calls]
     }

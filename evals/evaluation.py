@@ -18,13 +18,14 @@ from tandem.evals.cache import AnswerCache
 from tandem.evals.evaluators import make
 from tandem.evals.evaluators.judge import Judge
 from tandem.evals.loading import Loaded, load_cases
+from tandem.evals.policies import POLICIES, applies
 from tandem.evals.result import Result
 from tandem.evals.runner import Graders, Progress, ResultsFile, alone, run
 from tandem.evals.services import CACHE_NAME
 from tandem.evals.suite import Suite
 from tandem.evals.summarise import summarise
 from tandem.evals.summary import Summary
-from tandem.evals.targets import POLICIES, Bench, applies, make_target
+from tandem.evals.targets import Bench, make_target
 from tandem.knowledge.store import MANIFEST
 from tandem.settings import Settings
 
@@ -42,7 +43,7 @@ class Plan:
     Parameters
     ----------
     suite: a suite's name, or the path of its TOML file.
-    policies: see `tandem.evals.targets.FORMS`.
+    policies: see `tandem.evals.policies.FORMS`.
     n: at most so many cases (of a mixture: exactly, where there are so many).
     data: the full set: a file, or a folder that holds it.
     fresh: do not go on from an earlier run's results.

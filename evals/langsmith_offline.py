@@ -16,9 +16,10 @@ from uuid import NAMESPACE_URL, uuid5
 from tandem.evals.case import Case
 from tandem.evals.evaluation import graders_of, open_cache
 from tandem.evals.loading import load_cases
+from tandem.evals.policies import applies
 from tandem.evals.result import Result
 from tandem.evals.runner import Graders, Target, tried
-from tandem.evals.targets import Bench, applies, make_target
+from tandem.evals.targets import Bench, make_target
 from tandem.settings import Settings
 
 if TYPE_CHECKING:

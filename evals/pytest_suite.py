@@ -83,7 +83,7 @@ class SuiteUnderTest:
     ----------
     settings: the settings.
     suite, data: see `load_cases`; no mixture.
-    policy: see `tandem.evals.targets.FORMS`.
+    policy: see `tandem.evals.policies.FORMS`.
     folder: where the ledger goes.
     """
 

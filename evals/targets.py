@@ -11,22 +11,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from tandem.errors import SettingsError
 from tandem.evals.cache import AnswerCache
 from tandem.evals.case import Case, digest
-from tandem.evals.checked_calls import checked_calls
-from tandem.evals.evaluators.tool_calls import tool_name
+from tandem.evals.checked_calls import checked_calls, chosen_calls
 from tandem.evals.on_pages import on_pages
 from tandem.evals.outcomes import gate_text, of_answer, of_attempt, timed
 from tandem.evals.plain_loop import plain_loop
+from tandem.evals.policies import CHECKED, FORMS, ON_PAGES, ONE_SHOT, PLAIN_LOOP
 from tandem.evals.result import Result
 from tandem.evals.services import EvalServices, unguarded
-from tandem.evals.tool_schemas import json_schema_tools
+from tandem.evals.suite import TOOL_USE
 from tandem.graphs.tasks import Tasks
 from tandem.models.tier import CallContext, TierCall
-from tandem.nodes.agent.filling import choose_messages
 from tandem.nodes.run_task import attempted
 from tandem.nodes.stages import OneShot
 from tandem.nodes.state import Context, Input
@@ -37,25 +36,6 @@ from tandem.records import Answer, Attempt, Document, Profile, Request, TierName
 from tandem.settings import Settings, load
 
 Target = Callable[[Case], Result]
-POLICIES: Final = ("slm_only", "llm_only", "tandem")
-FORMS: Final = (
-    "slm_only, llm_only, llm_one_shot, slm_on_pages, llm_on_pages, plain_loop, slm_checked, "
-    "tandem, random_mix:SHARE, settings:FILE"
-)
-MAX_TOOL_TOKENS: Final = 512
-_TOOL_TASK: Final = "tool_use"
-ON_PAGES: Final = frozenset({"slm_on_pages", "llm_on_pages"})
-"""One prompt over the whole pages of the best passages: research only."""
-
-
-ONE_SHOT: Final = "llm_one_shot"
-"""One plain prompt in place of a task's own steps: tasks that have a `one_shot`."""
-
-
-PLAIN_LOOP: Final = "plain_loop"
-"""The LLM with tools, one call a turn: agent tasks only."""
-CHECKED: Final = "slm_checked"
-"""Tool calls of the SLM under the agent's check, else of the LLM: choosing tools only."""
 
 
 @dataclass
@@ -128,21 +108,6 @@ def _share(text: str) -> float:
     return share
 
 
-def applies(policy: str, case: Case) -> bool:
-    """Whether the policy can do the case: choosing tools alone is no task of the graph, whole pages
-    are only research's, and an agent's work is no single attempt."""
-    kind, acting = policy.partition(":")[0], case["task"] == "agent"
-    if acting or kind == PLAIN_LOOP:
-        return acting and kind in (PLAIN_LOOP, "tandem", "settings")
-    if policy == CHECKED:
-        return case["task"] == _TOOL_TASK
-    if policy in ON_PAGES:
-        return case["task"] == "research"
-    if policy == ONE_SHOT:
-        return case["task"] in ("longform", "contract_review")
-    return case["task"] != _TOOL_TASK or kind not in ("tandem", "settings")
-
-
 class GraphTarget:
     """The real graph over kept answers."""
 
@@ -211,8 +176,8 @@ class TierTarget:
         failed: list[str] = []
         if self.checked:
             attempt = self._checked(services, case, profile, vault)
-        elif case["task"] == _TOOL_TASK:
-            attempt = attempted(call, lambda: _choose(case, call))
+        elif case["task"] == TOOL_USE:
+            attempt = attempted(call, lambda: chosen_calls(case, call))
         elif self.loop:
             attempt = attempted(call, lambda: plain_loop(services, request, call))
         else:
@@ -229,9 +194,7 @@ class TierTarget:
         def bound(tier: TierName) -> TierCall:
             return replace(self, tier=tier)._bound(services, case["task"], profile, vault)
 
-        tools = json_schema_tools(case.get("tools", []))
-        text = case["request"]["text"]
-        return checked_calls(tools, text, lambda: bound("slm"), lambda: bound("llm"))
+        return checked_calls(case, lambda: bound("slm"), lambda: bound("llm"))
 
     def _bound(self, services: EvalServices, task: str, profile: Profile, vault: Vault) -> TierCall:
         allowed_ms = profile["deadline_ms"]
@@ -305,14 +268,6 @@ def _profile(case: Case, request: Request, assessed: Assessment) -> Profile:
         "tenant": request.get("tenant", ""),
         "reasons": reasons,
     }
-
-
-def _choose(case: Case, call: TierCall) -> Attempt:
-    tools = json_schema_tools(case.get("tools", []))
-    messages = choose_messages(tools, case["request"]["text"])
-    calls = call.choose_calls(messages, tools, MAX_TOOL_TOKENS)
-    chosen = [{"name": tool_name(one.name), "arguments": dict(one.arguments)} for one in calls]
-    return call.attempt({"calls": chosen})
 
 
 def _leaks(case: Case, services: EvalServices) -> int:

@@ -70,8 +70,8 @@ def command(
     from tandem.evals import gate
     from tandem.evals.evaluation import Evaluator, Plan
     from tandem.evals.langsmith_client import connect
+    from tandem.evals.policies import POLICIES
     from tandem.evals.report import REPORTS
-    from tandem.evals.targets import POLICIES
 
     settings: Settings = ctx.obj
     policies = tuple(policy or (() if joined else POLICIES))

@@ -10,8 +10,9 @@ import pytest
 from tandem.evals.case import cases_of, read_rows
 from tandem.evals.evaluators import make
 from tandem.evals.plain_loop import TURNS, plain_loop
+from tandem.evals.policies import applies
 from tandem.evals.suite import SUITES, load_suite
-from tandem.evals.targets import applies, make_target
+from tandem.evals.targets import make_target
 from tandem.knowledge.tables import Tables
 from tandem.models.tier import Token, ToolCall
 from tandem.records import Request

@@ -10,7 +10,8 @@ import pytest
 from tandem.evals.evaluators import make
 from tandem.evals.evaluators.base import scores_of
 from tandem.evals.loading import load_cases
-from tandem.evals.targets import ONE_SHOT, applies, make_target
+from tandem.evals.policies import ONE_SHOT, applies
+from tandem.evals.targets import make_target
 from tests.unit.evals.cases import case
 from tests.unit.evals.fakes import RulePool, RuleTier, bench
 from tests.unit.nodes.longform.texts import BRIEF, prose

@@ -12,7 +12,8 @@ from tandem.errors import KnowledgeError
 from tandem.evals.evaluators import make
 from tandem.evals.loading import load_cases
 from tandem.evals.on_pages import PAGES, on_pages
-from tandem.evals.targets import applies, make_target
+from tandem.evals.policies import applies
+from tandem.evals.targets import make_target
 from tandem.nodes.draft import Draft
 from tandem.nodes.research.task import Research
 from tandem.services import Services

@@ -10,8 +10,9 @@ import pytest
 
 from tandem.errors import InvalidRequest, ModelUnavailable, SettingsError
 from tandem.evals.cache import AnswerCache
+from tandem.evals.policies import applies
 from tandem.evals.result import Result, asked_llm, served
-from tandem.evals.targets import Bench, applies, make_target
+from tandem.evals.targets import Bench, make_target
 from tandem.models.tier import CallContext, Completion, Token, ToolCall
 from tandem.settings import Privacy, Settings
 from tests.unit.evals.cases import case
