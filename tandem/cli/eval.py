@@ -30,7 +30,8 @@ def command(
     policy: Annotated[
         list[str] | None,
         typer.Option(
-            help="slm_only, llm_only, slm_on_pages, llm_on_pages (research), tandem, "
+            help="slm_only, llm_only, slm_on_pages, llm_on_pages (research), plain_loop (agent), "
+            "slm_checked (tool use), llm_one_shot (long texts, contracts), tandem, "
             "random_mix:SHARE, settings:FILE."
         ),
     ] = None,
