@@ -48,7 +48,7 @@ def with_signs(text: str) -> str:
 
 def names_in(text: str) -> set[str]:
     """Words that `text` writes with a capital letter inside a sentence, casefolded."""
-    inside = re.findall(r"(?<=[\w,;:'\u2019\"(-] )[\"'(]?([A-Z]\w+)|(?<=\w[-/])([A-Z]\w+)", text)
+    inside = re.findall(r"(?<=[\w,;'\u2019\"(-] )[\"'(]?([A-Z]\w+)|(?<=\w[-/])([A-Z]\w+)", text)
     return {(first or second).casefold() for first, second in inside}
 
 

@@ -308,3 +308,14 @@ def test_studio_can_look_inside() -> None:
     assert {f"agent:{name}" for name in ("plan", "dispatch", "fill", "act", "approve")} <= set(
         nodes
     )
+
+
+def test_what_the_llm_must_not_see_is_planned_and_answered_by_the_slm(tmp_path: Path) -> None:
+    written = plan(s1=("calculate", {"expression": "2 + 3"}))
+    services = FakeServices(tmp_path, slm=[written, said("It is 5.")])
+    request: Request = {"text": "How much is 2 + 3?", "task": "agent", "sensitivity": "secret"}
+    answer = hybrid.build(services).compile().invoke({"request": request})["answer"]
+    assert answer["status"] == "unverified"
+    assert answer["output"]["text"] == "It is 5."
+    assert {attempt["tier"] for attempt in answer["attempts"]} == {"slm"}
+    assert services.fakes["llm"].prompts == []
