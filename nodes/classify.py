@@ -71,6 +71,7 @@ class Classify:
             "steps": [],
             "delegated": [],
             "late": False,
+            "escalated": False,
             "retried": False,
             "error": None,
         }

@@ -28,7 +28,7 @@ class Escalate:
         call = bind(self.services, state, runtime, "llm")
         attempt = attempted(call, lambda: self._repair(state, call))
         self.services.ledger.add_attempt(state["run_id"], attempt)
-        return {"attempts": [*state["attempts"], attempt]}
+        return {"attempts": [*state["attempts"], attempt], "escalated": True}
 
     def _repair(self, state: State, call: TierCall) -> Attempt:
         task, rejected = self.tasks[state["profile"]["task"]], state["attempts"][-1]

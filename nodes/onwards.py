@@ -37,7 +37,9 @@ class Onwards:
         error = rejected["error"]
         if error and error["code"] in OVER:
             return {"next": "record", "error": error}
-        if rejected["tier"] != "llm" and decision["may_escalate"]:
+        # A rule may answer on either tier: once is enough.
+        goes_up = rejected["tier"] != "llm" and not state.get("escalated")
+        if goes_up and decision["may_escalate"]:
             if why := self._late(state, "llm", "an escalation takes"):
                 return {"next": "record", "late": True, "decision": _kept(decision, why)}
             why = spent_budget(self.services, state["profile"]["tenant"])

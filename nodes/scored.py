@@ -36,7 +36,7 @@ class ScoredTask(Scored):
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
         failed = self.inner.check(prepared, attempt)
-        if failed or attempt["tier"] == "llm" or not self._in_force:
+        if failed or attempt["tier"] != "slm" or not self._in_force:
             return failed
         if is_second_try(attempt):
             return [unseen()]
@@ -53,7 +53,7 @@ class ScoredTask(Scored):
 
     def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
         """See OwnJudgement."""
-        if attempt["tier"] == "llm":
+        if attempt["tier"] != "slm":
             return Judgement()
         if not self._in_force:
             return Judgement(notes=[self.note] if self.note else [])

@@ -61,6 +61,8 @@ class State(TypedDict, total=False):
     """The node that the last node decided on; routers read it."""
     late: bool
     """The declared deadline left no time for what would have come next."""
+    escalated: bool
+    """The LLM had its turn (escalate)."""
     retried: bool
     """The SLM had its second try (retry_slm)."""
     error: ErrorInfo | None

@@ -167,9 +167,10 @@ class SignalCalibrator:
         InvalidRequest: too few rows, or the signals tell nothing.
         ModelError: the SLM gave no answer. What was answered is kept by the services.
         """
+        refuse_too_few(len(self._parts(rows).calibrate), self.options)
+        rows, signals, passed, right = self._measured(rows)
         parts = self._parts(rows)
         refuse_too_few(len(parts.calibrate), self.options)
-        signals, passed, right = self._measured(rows)
         fit = parts.fit[passed[parts.fit]]
         fitted = fit_small_score([signals[row] for row in fit], right[fit])
         if not fitted.score.names:
@@ -209,16 +210,22 @@ class SignalCalibrator:
 
     def _measured(
         self, rows: list[KnownRow]
-    ) -> tuple[list[dict[str, float]], NDArray[np.bool_], NDArray[np.bool_]]:
+    ) -> tuple[list[KnownRow], list[dict[str, float]], NDArray[np.bool_], NDArray[np.bool_]]:
+        """The rows that the SLM was asked (a rule's answers have no score), the signals of its
+        attempts, whether they passed the gates, and whether they were right."""
+        kept: list[KnownRow] = []
         signals: list[dict[str, float]] = []
-        passed, right = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+        passed, right = [], []
         for at, row in enumerate(rows):
             answer = tried(self.services, self.task, row.request)
-            signals.append(answer.attempt["signals"])
-            passed[at] = answer.attempt["error"] is None and not answer.failed
-            right[at] = is_right(self.task.name, answer.attempt["output"], row)
             self.progress("SLM", at + 1, len(rows))
-        return signals, passed, right
+            if answer.attempt["tier"] != "slm":
+                continue
+            kept.append(row)
+            signals.append(answer.attempt["signals"])
+            passed.append(answer.attempt["error"] is None and not answer.failed)
+            right.append(is_right(self.task.name, answer.attempt["output"], row))
+        return kept, signals, np.array(passed, dtype=bool), np.array(right, dtype=bool)
 
     def _promise(
         self,
