@@ -23,6 +23,28 @@ JUDGE: Final = (
     "contrary or forbids what the statement allows, choose no with that passage. Where no passage "
     "is about it, choose not mentioned."
 )
+JUDGE_EXAMPLES: Final[tuple[Message, ...]] = (
+    {
+        "role": "user",
+        "content": "[1] The Consultant shall deliver the report by May.\n[2] The Consultant shall "
+        "not hire subcontractors without the Client's written consent.\n\nStatement: Consultant "
+        "may use subcontractors in some circumstances.",
+    },
+    {"role": "assistant", "content": "yes, passage 2"},
+    {
+        "role": "user",
+        "content": "[1] The fee is due within thirty days.\n[2] The Consultant shall travel by "
+        "train.\n\nStatement: Client pays interest on late fees.",
+    },
+    {"role": "assistant", "content": "not mentioned"},
+    {
+        "role": "user",
+        "content": "[1] The Client may at no time resell the report.\n[2] The report is written in "
+        "English.\n\nStatement: Client may resell the report.",
+    },
+    {"role": "assistant", "content": "no, passage 1"},
+)
+"""Without them the 1.5B chose "not mentioned" 10 times of 10, for 6 that were mentioned."""
 WHOLE: Final = (
     "You check a contract for a lawyer. You get a whole contract and numbered statements about "
     "it. Decide each by what the contract says and by nothing else: yes where it says or implies "
@@ -106,7 +128,11 @@ def judge_messages(question: Question) -> list[Message]:
     """The prompt; the fixed part first."""
     shown = "\n".join(f"[{n}] {text}" for n, text in enumerate(question["passages"], start=1))
     asked = f"{shown or '(no passage)'}\n\nStatement: {question['hypothesis']}"
-    return [{"role": "system", "content": JUDGE}, {"role": "user", "content": asked}]
+    return [
+        {"role": "system", "content": JUDGE},
+        *JUDGE_EXAMPLES,
+        {"role": "user", "content": asked},
+    ]
 
 
 def judge_whole(text: str, items: Sequence[Item], call: TierCall) -> dict[str, str]:

@@ -13,7 +13,6 @@ from typing_extensions import TypedDict
 from tandem.nodes.contract.asking import Judged
 from tandem.nodes.contract.checklist import Item
 from tandem.nodes.contract.clauses import Clause, Segment
-from tandem.records import TierName
 
 Verdict = Literal["entailment", "contradiction", "not_mentioned", "undecided"]
 UNDECIDED: Final = "undecided"
@@ -21,7 +20,7 @@ LABEL: Final = "For a lawyer's review: made by software, no legal advice."
 NOT_ALL_READ: Final = "not every clause was read, so that absence is no finding"
 DOUBTFUL: Final = "the head is not sure, and no model that may see the contract settled it"
 UNKNOWN: Final = "the head does not know this hypothesis, and no model settled it"
-DIFFER: Final = "the head and the small model do not agree"
+DIFFER: Final = "the head and the model that was asked do not agree"
 
 
 class Evidence(TypedDict):
@@ -95,22 +94,26 @@ def findings(
     prepared: Prepared,
     judged: Mapping[str, Sequence[Judged]],
     least: float,
-    alone: TierName | None = None,
+    must_agree: Sequence[str] = ("slm",),
 ) -> list[Finding]:
     """A finding for each item: the head's where it is sure, else what models made of it.
 
     Parameters
     ----------
-    alone: a tier whose verdicts need nobody's agreement.
+    must_agree: tiers whose verdict counts only where it is the head's likeliest.
     """
     return [
-        _finding(prepared, item, judged.get(item["id"], ()), least, alone)
+        _finding(prepared, item, judged.get(item["id"], ()), least, must_agree)
         for item in prepared["items"]
     ]
 
 
 def _finding(
-    prepared: Prepared, item: Item, judged: Sequence[Judged], least: float, alone: TierName | None
+    prepared: Prepared,
+    item: Item,
+    judged: Sequence[Judged],
+    least: float,
+    must_agree: Sequence[str],
 ) -> Finding:
     said = prepared["head"].get(item["id"])
     finding: Finding = {
@@ -134,13 +137,12 @@ def _finding(
     found = next((one for one in asked if one["segment"] is not None), asked[-1])
     verdict, by = found["verdict"], found["by"]
     agrees = said is not None and said["verdict"] == verdict
-    if by == "slm" and not agrees and alone != "slm":
+    if by in must_agree and not agrees:
         return _open(prepared, finding, (said or found)["verdict"], DIFFER if said else UNKNOWN)
     if verdict == "not_mentioned":
         shown = {place for one in asked for place in one["shown"]}
-        if not (
-            all_read(prepared) and (said is not None or len(shown) == len(prepared["segments"]))
-        ):
+        seen = said is not None or len(shown) == len(prepared["segments"])
+        if not (seen and all_read(prepared)):
             return _open(prepared, finding, verdict, NOT_ALL_READ)
     places = [] if found["segment"] is None else [found["segment"]]
     return _decided(prepared, finding, verdict, by, places)

@@ -53,7 +53,7 @@ class ContractReview:
         judged = {item["id"]: self.judged(known, item, tier) for item in known["items"]}
         if not known["items"]:
             known = self._labelled(known, tier)
-        output = self.output(known, judged, {tier.name: len(judged)}, alone=tier.name)
+        output = self.output(known, judged, {tier.name: len(judged)}, alone=True)
         return tier.attempt(output)
 
     def judged(self, known: Known, item: Item, tier: TierCall) -> list[Judged]:
@@ -73,17 +73,18 @@ class ContractReview:
         judged: Mapping[str, Sequence[Judged]],
         asked: Mapping[str, int],
         types: Mapping[str, str] | None = None,
-        alone: TierName | None = None,
+        alone: bool = False,
     ) -> dict[str, Any]:
         """The whole output, of what the head and the models said.
 
         Parameters
         ----------
         asked: how many hypotheses each tier was asked. types: those that the SLM chose, by clause.
-        alone: the tier that is taken at its word, where it does everything.
+        alone: whether one tier does everything, and is taken at its word.
         """
         settings = self.reader.settings
-        found = findings(known, judged, settings.least, alone)
+        must_agree = () if alone else settings.must_agree
+        found = findings(known, judged, settings.least, must_agree)
         whole = review(known, found, asked, settings.type_least, types)
         return {**whole, "text": report(whole)}
 
@@ -127,7 +128,7 @@ class ContractReview:
             ]
             for name, said in verdicts.items()
         }
-        output = self.output(known, judged, {tier.name: len(judged)}, alone=tier.name)
+        output = self.output(known, judged, {tier.name: len(judged)}, alone=True)
         return tier.attempt(output)
 
     def _labelled(self, known: Known, tier: TierCall) -> Known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from tandem.records import TierName
 from tandem.settings.base import Section
 
 
@@ -22,8 +23,9 @@ class ContractSettings(Section):
     """Clauses of a contract, below `type_least`, whose type the SLM chooses among the head's five
     likeliest; 0: none."""
     ask_slm: bool = False
-    """Ask the SLM what the head is not sure of, where the LLM must not see the contract. Its
-    verdict counts only where it is the head's likeliest."""
+    """Ask the SLM what the head is not sure of, where the LLM must not see the contract."""
+    must_agree: tuple[TierName, ...] = ("slm",)
+    """Tiers whose verdict counts only where it is the head's likeliest; else a person looks."""
     passages: int = Field(default=4, ge=1, le=50)
     """Segments of the contract that a model is shown for one hypothesis."""
     read_all: bool = False

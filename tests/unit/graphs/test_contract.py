@@ -44,7 +44,7 @@ def test_only_what_is_open_goes_to_the_llm_with_its_passages_alone(tmp_path: Pat
     assert answer["status"] == "accepted"
     assert verdicts(answer) == {"nda-5": "entailment", "own-2": "entailment"}
     (prompt,) = own.fakes["llm"].prompts
-    shown = prompt.messages[1]["content"]
+    shown = prompt.messages[-1]["content"]
     assert OWN in shown
     assert "[2]" in shown
     assert "[3]" not in shown

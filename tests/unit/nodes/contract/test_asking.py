@@ -24,8 +24,10 @@ QUESTION: Question = {
 
 
 def test_the_prompt_shows_numbered_passages_and_the_statement() -> None:
-    system, user = judge_messages(QUESTION)
+    system, *examples, user = judge_messages(QUESTION)
     assert system["content"].startswith("You check a contract for a lawyer.")
+    answers = [one["content"] for one in examples if one["role"] == "assistant"]
+    assert answers == ["yes, passage 2", "not mentioned", "no, passage 1"]
     assert user["content"] == (
         "[1] It covers written words.\n[2] It covers spoken words.\n\n"
         "Statement: Oral information is covered."

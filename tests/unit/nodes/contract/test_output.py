@@ -57,6 +57,14 @@ def test_the_slm_counts_only_where_it_agrees_with_the_head() -> None:
     assert (alone["verdict"], alone["suggestion"]) == ("undecided", "entailment")
 
 
+def test_a_weak_llm_may_be_held_to_agree_too() -> None:
+    known = prepared(labels=[EMPLOYEES])
+    said = {EMPLOYEES: [judged("contradiction", 3)]}
+    (free,) = findings(known, said, 1.0)
+    (held,) = findings(known, said, 1.0, must_agree=("slm", "llm"))
+    assert (free["verdict"], held["verdict"]) == ("contradiction", "undecided")
+
+
 def test_absence_of_an_own_hypothesis_needs_every_segment_shown() -> None:
     known = prepared(labels=[OWN])
     some = only(known, judged("not_mentioned", None, shown=(0, 1)))
