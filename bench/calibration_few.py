@@ -12,6 +12,7 @@ together. No model is asked.
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,6 +137,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=100)
     parser.add_argument("--keep", type=Path, default=Path(".tandem/bench"))
     args = parser.parse_args()
+    warnings.filterwarnings("ignore", message="The number of unique classes")
     print("by target: accepted share, precision on test rows, splits broken / nothing certified")
     with opened(None) as services:
         for path in args.rows:
