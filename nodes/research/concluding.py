@@ -154,7 +154,11 @@ def conclude_messages(
     may_ask: bool = False,
     rejected_for: str = "",
 ) -> list[Message]:
-    """The prompt: rules, one example, then the request and the findings under their questions."""
+    """The prompt: rules, one example, then the request and the findings under their questions.
+
+    The example shows values; over whole passages the 1.5B repeated it in its answer.
+    """
+    values = any(finding["value"] for finding in findings)
     questions: Sequence[Question] = prepared.get("questions", [])
     lines = [f"Request: {prepared['question']}"]
     for position, question in enumerate(questions):
@@ -165,7 +169,7 @@ def conclude_messages(
         lines.append(f"An earlier answer was rejected: {rejected_for}. Write a better one.")
     return [
         {"role": "system", "content": SYSTEM + MORE if may_ask else SYSTEM},
-        *EXAMPLE,
+        *(EXAMPLE if values else ()),
         *prepared["turns"],
         {"role": "user", "content": "\n".join(lines)},
     ]
