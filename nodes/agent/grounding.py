@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -44,6 +45,20 @@ def factors_in(text: str) -> set[str]:
 def with_signs(text: str) -> str:
     """`text` with % where it says per cent."""
     return re.sub(r"(?<=\d)\s*per ?cent\b", "%", text)
+
+
+def unused_numbers(arguments: Any, text: str) -> list[str]:
+    """Numbers that `text` writes in digits and that stand nowhere in `arguments` (JSON-plain)."""
+    used = numbers_in(json.dumps(arguments, ensure_ascii=False))
+    text, unused = with_signs(text), []
+    for found in find_numbers(text):
+        written = text[found.start : found.end]
+        forms = {f"{reading.normalize():f}" for reading in found.readings}
+        if found.percent:
+            forms |= factors_in(f"{written}%")
+        if not forms & used:
+            unused.append(written)
+    return unused
 
 
 def names_in(text: str) -> set[str]:

@@ -15,18 +15,18 @@ from typing import Any, Final
 
 from tandem.errors import ModelError
 from tandem.models.tier import Completion, Prompt, TierCall
-from tandem.nodes.agent.grounding import factors_in, numbers_in, with_signs
+from tandem.nodes.agent.grounding import factors_in, numbers_in
 from tandem.nodes.agent.plan_prompt import plan_messages, replan_messages, request_text
 from tandem.nodes.agent.plan_schema import MAX_STEPS, plan_schema
 from tandem.nodes.agent.references import CALCULATE, REFERENCE, needs, number_of
-from tandem.quality.values import find_numbers
 from tandem.records import Message, Request, Step, TierName
 from tandem.tools.base import Tool
 
 TRIES: Final = 3
 """The first one, and two after an error."""
 MAX_TOKENS: Final = 500
-UNUSED: Final = "It does not use {numbers}, which the request names."
+TRIES_AGAIN: Final = 2
+"""Of the second plan."""
 _AGAIN: Final = "Write the whole plan again."
 _COMMON: Final = frozenset(str(number) for number in (1, 7, 12, 24, 52, 60, 100, 365, 1000))
 """Numbers that a plan may bring along: those between units of time, and those of per cent."""
@@ -57,27 +57,19 @@ class Planner:
 
         Raises
         ------
-        ModelError: no valid plan in three tries; and what `TierCall.complete` raises.
+        ModelError: no valid plan in so many tries; and what `TierCall.complete` raises.
         """
         messages, schema = self._messages(request), self._schema()
-        problem, doubtful = "", list[Step]()
-        for _ in range(TRIES):
+        problem, tries = "", TRIES_AGAIN if self.before else TRIES
+        for _ in range(tries):
             done = llm.complete(Prompt(messages=messages, max_tokens=MAX_TOKENS, schema=schema))
             try:
-                steps = self._read(done, request, llm)
+                return self._read(done, request, llm)
             except PlanError as error:
                 problem = str(error)
-            else:
-                unused = [] if doubtful or self.before else unused_numbers(steps, request["text"])
-                if not unused:
-                    return steps
-                # Asked once: a request may well name a number that no step needs.
-                problem, doubtful = UNUSED.format(numbers=", ".join(unused)), steps
-            messages = [*messages, *_correction(done, problem)]
-        if doubtful:
-            return doubtful
+                messages = [*messages, *_correction(done, problem)]
         raise ModelError(
-            f"The LLM wrote no plan that can be carried out, in {TRIES} tries: {problem}",
+            f"The LLM wrote no plan that can be carried out, in {tries} tries: {problem}",
             "Ask in smaller steps, or declare the task that you need.",
         )
 
@@ -163,20 +155,6 @@ def _check_expression(step: Step, known: set[str] | frozenset[str]) -> None:
             f"{step['id']}: the number {unknown[0]} does not stand in the request; take it from an "
             "earlier step, with a reference like $s1."
         )
-
-
-def unused_numbers(steps: Sequence[Step], text: str) -> list[str]:
-    """Numbers that `text` writes in digits and that no step's arguments hold, as it writes them."""
-    used = numbers_in(json.dumps([step["arguments"] for step in steps], ensure_ascii=False))
-    text, unused = with_signs(text), []
-    for found in find_numbers(text):
-        written = text[found.start : found.end]
-        forms = {f"{reading.normalize():f}" for reading in found.readings}
-        if found.percent:
-            forms |= factors_in(f"{written}%")
-        if not forms & used:
-            unused.append(written)
-    return unused
 
 
 def _correction(done: Completion, problem: str) -> list[Message]:

@@ -21,6 +21,7 @@ MAX_TOKENS: Final = 300
 TEXT_CHARS: Final = 900
 PASSAGE_CHARS: Final = 300
 RESULT_CHARS: Final = 1500
+ERROR_CHARS: Final = 160
 PASSAGES: Final = 3
 """So many passages of a search are shown."""
 MAX_CITATIONS: Final = 6
@@ -78,10 +79,7 @@ def synthesise(prepared: Mapping[str, Any], llm: TierCall, rejected_for: str = "
 def incomplete(prepared: Mapping[str, Any]) -> list[str]:
     """What the answer lacks: the steps that gave nothing and that nothing made up for, the limit
     that was reached."""
-    lacks = [
-        f"{step['id']} {step['tool']}: {step.get('error', 'not carried out')}"
-        for step in unresolved(prepared["steps"])
-    ]
+    lacks = [f"{step['id']} {_failure(step)}" for step in unresolved(prepared["steps"])]
     limit = prepared.get("limit", "")
     told = not limit or any(limit in line for line in lacks)
     return lacks if told else [*lacks, limit]
@@ -103,7 +101,12 @@ def _objection(text: str, wrong: Sequence[str]) -> list[Message]:
 
 
 def _failures(steps: Sequence[Step]) -> str:
-    return "; ".join(f"{step['tool']}: {step.get('error', 'not carried out')}" for step in steps)
+    return "; ".join(_failure(step) for step in steps)
+
+
+def _failure(step: Step) -> str:
+    error = step.get("error", "not carried out").removeprefix(f"{step['tool']}: ")
+    return f"{step['tool']}: {_short(error, ERROR_CHARS)}"
 
 
 def _output(text: str, marks: Mapping[str, Passage]) -> dict[str, Any] | None:

@@ -4,15 +4,19 @@ and carries out the `steps` that the answer is made of."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import TierCall
 from tandem.nodes.agent.dispatching import unresolved
+from tandem.nodes.agent.grounding import unused_numbers
 from tandem.nodes.agent.plan_prompt import request_text
 from tandem.nodes.agent.synthesis import check_synthesis, synthesise
 from tandem.nodes.stages import Judgement
 from tandem.nodes.task import Prepared
 from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+
+UNUSED: Final = "doubtful: a number that the request names was used by no step"
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,13 @@ class Agent:
         """No score: nothing is promised of an agent's answer. The notes say what it lacks, by the
         steps' names."""
         del attempt
-        lacks = [f"{step['id']} ({step['tool']})" for step in unresolved(prepared["steps"])]
+        steps = prepared["steps"]
+        lacks = [f"{step['id']} ({step['tool']})" for step in unresolved(steps)]
         notes = [f"partial: nothing came of {', '.join(lacks)}"] if lacks else []
-        return Judgement(notes=[*notes, prepared["limit"]] if prepared["limit"] else notes)
+        notes += [prepared["limit"]] if prepared["limit"] else []
+        if unused_numbers([step["arguments"] for step in steps], prepared["request_text"]):
+            notes.append(UNUSED)
+        return Judgement(notes=notes)
 
     def repair(
         self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall

@@ -10,7 +10,7 @@ from tandem.errors import ModelUnavailable
 from tandem.models.tier import Completion, Token, ToolCall
 from tandem.nodes.agent.doubting import Bounds
 from tandem.nodes.agent.filling import choose, fill, missing
-from tandem.nodes.agent.grounding import names_in, numbers_in, ungrounded
+from tandem.nodes.agent.grounding import names_in, numbers_in, ungrounded, unused_numbers
 from tandem.tools.base import parameters
 from tests.unit.fakes import FakeTierCall, completion
 
@@ -167,6 +167,20 @@ def test_choices_and_defaults_are_no_claims() -> None:
 def test_names_are_capitals_inside_a_sentence() -> None:
     text = "What does GSA pay in Paris? The New-York office, 'Ventra' cards; (Rome) too."
     assert names_in(text) == {"gsa", "paris", "new", "york", "ventra", "rome"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "unused"),
+    [
+        ("3 * 42.60 * 0.9", ["7"]),
+        ("7 * 3 * 42.60 * 0.9", []),
+        ("7 * 3 * 42.6 - 10% of $s1", []),
+        ("7 * 3", ["42.60", "10"]),
+    ],
+)
+def test_numbers_of_the_request_that_no_step_uses(expression: str, unused: list[str]) -> None:
+    text = "7 people buy three things, 3 each, at 42.60 with 10 percent off."
+    assert unused_numbers([{"expression": expression}], text) == unused
 
 
 def test_number_words_count() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tandem.errors import InvalidRequest, ModelUnavailable
 from tandem.nodes.agent.synthesis import synthesise_messages
-from tandem.nodes.agent.task import Agent
+from tandem.nodes.agent.task import UNUSED, Agent
 from tandem.records import Profile, Step, Verdict
 from tests.unit.fakes import FakeTierCall, completion
 from tests.unit.nodes.agent.steps import done_step, failed_step
@@ -154,3 +154,11 @@ def test_what_is_lacking_is_told_in_text_and_reasons_whatever_the_model_wrote() 
     assert AGENT.check(prepared, attempt) == []
     partial = "partial: nothing came of s3 (search_knowledge)"
     assert AGENT.judge(prepared, attempt).notes == [partial, late]
+
+
+def test_a_number_that_no_step_used_is_a_doubt() -> None:
+    prepared = {**PREPARED, "steps": [SEARCHED, COMPUTED]}
+    attempt = FakeTierCall().attempt(None)
+    assert AGENT.judge(prepared, attempt).notes == []
+    prepared["request_text"] = "How many hours in 12 pay periods?"
+    assert AGENT.judge(prepared, attempt).notes == [UNUSED]
