@@ -9,7 +9,7 @@ person looks into the file. Fake models answer behind the real client.
 Prints a table and, as its last line, JSON. Ends with 1 where an effect did not happen just once, or
 where a finished step ran again.
 
-    python bench/kill_steps.py [--every 1]
+    python bench/kill_steps.py [--part 1/1]
 """
 
 from __future__ import annotations
@@ -241,21 +241,20 @@ def trial(leg: Callable[[House, Points], None], last: int) -> dict[str, Any]:
         in_a_process(leg, house, last)
         in_a_process(go_on, house)
         told: dict[str, Any] = json.loads((house.folder / "told.json").read_text())
-        return {**told, "at": (house.folder / "killed.txt").read_text()}
+        return {**told, "leg": leg.__name__, "at": (house.folder / "killed.txt").read_text()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--every", type=int, default=1, help="only every so many points")
-    args = parser.parse_args()
+    parser.add_argument("--part", default="1/1", help="1/2: every second point, from the first")
+    part, parts = map(int, parser.parse_args().part.split("/"))
     with tempfile.TemporaryDirectory() as folder:
         whole = House(Path(folder))
         legs = {leg: len(in_a_process(leg, whole)) for leg in (begin, approve)}
         assert whole.notes == ["blue"], whole.notes
-    told = [
-        trial(leg, last) for leg, count in legs.items() for last in range(1, count + 1, args.every)
-    ]
-    report(told)
+    points = [(leg, last) for leg, count in legs.items() for last in range(1, count + 1)]
+    print(f"{len(points)} points")
+    report([trial(leg, last) for leg, last in points[part - 1 :: parts]])
 
 
 def report(told: list[dict[str, Any]]) -> None:

@@ -81,7 +81,8 @@ class Standing:
         if snapshot.values.get("run_id") != run_id:
             return None
         if self._row(run_id)["status"] != RUNNING:
-            return cast("Answer | None", snapshot.values.get("answer"))
+            answer = cast("Answer | None", snapshot.values.get("answer"))
+            return answer if answer and answer["run_id"] == run_id else None
         return waiting_answer(snapshot, pending(snapshot, self._ledger))
 
     def purge(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -73,7 +73,7 @@ class Runs(Standing):
         RunStateError: there is no such run, it has ended or is not kept; RunBusy: another worker
             is at it.
         """
-        with self._held(run_id) as config:
+        with self._held(run_id, recorded=True) as config:
             return self._go_on(run_id, config, None)
 
     def decide(self, run_id: str, step_id: str, decision: str) -> Answer:
@@ -148,9 +148,17 @@ class Runs(Standing):
         return self.ended(config, result)
 
     @contextmanager
-    def _held(self, run_id: str, *, resumable: bool = True) -> Iterator[RunnableConfig]:
-        """The run is this worker's while the block lasts."""
-        note = self._open(run_id)
+    def _held(
+        self, run_id: str, *, resumable: bool = True, recorded: bool = False
+    ) -> Iterator[RunnableConfig]:
+        """The run is this worker's while the block lasts.
+
+        Parameters
+        ----------
+        resumable: its checkpoints are needed.
+        recorded: one that the ledger says has ended will do, if its answer is still to be given.
+        """
+        note = self._open(run_id, recorded)
         thread, saver = note["thread_id"], cast("DurableRuns", self.saver)
         with (
             hold(self._ledger, thread),
@@ -158,7 +166,7 @@ class Runs(Standing):
         ):
             run.stack.callback(self._let_go, run, time.time())
             # Another worker may have ended it before this one got hold of it.
-            self._open(run_id)
+            self._open(run_id, recorded)
             config = config_of(thread, self.services)
             if resumable and self._snapshot(config).values.get("run_id") != run_id:
                 raise RunStateError(f"The run cannot go on. {GONE}", "Ask again.")
@@ -168,14 +176,14 @@ class Runs(Standing):
         if run.kept:
             add_worked(self._ledger, run.run_id, time.time() - since)
 
-    def _open(self, run_id: str) -> Kept:
+    def _open(self, run_id: str, recorded: bool) -> Kept:
         """The note of a run that can go on."""
         if self.saver is None:
             raise RunStateError(
                 "Nothing is kept here, so that no run can go on.", "Set checkpoints.url."
             )
         row, note = self._row(run_id), kept(self._ledger, run_id)
-        if row["status"] != RUNNING:
+        if row["status"] != RUNNING and not (recorded and note and self._is_cut(row, note)):
             raise RunStateError(
                 f"The run has ended ({ending(row)}), so that nothing was done.",
                 "`tandem runs show` tells how; `tandem runs fork` begins anew at one of its steps.",
@@ -191,6 +199,12 @@ class Runs(Standing):
                 "Give runs threads of their own.",
             )
         return note
+
+    def _is_cut(self, row: Mapping[str, Any], note: Kept) -> bool:
+        """Whether the process died when the ledger had the run's end, and the checkpoints not."""
+        snapshot = self._snapshot(config_of(note["thread_id"], self.services))
+        same = snapshot.values.get("run_id") == note["run_id"]
+        return same and snapshot.next == ("record",) and ending(row) == row["status"]
 
     def _chosen(self, run_id: str, step_id: str, waits: list[Pending]) -> Pending:
         by_step = {each.approval["step_id"]: each for each in waits}

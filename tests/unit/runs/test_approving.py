@@ -240,6 +240,34 @@ def test_a_tool_that_breaks_off_may_have_done_it(house: House, fault: Exception)
     assert house.noted == ["first"]
 
 
+def test_an_answer_that_only_the_ledger_has_is_given_by_resuming(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = begun(house, NOTE)["run_id"]
+    with house.tandem(ANSWER) as tandem:
+        finish = tandem.services.ledger.finish
+
+        def finish_and_die(*given: Any) -> None:
+            finish(*given)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(tandem.services.ledger, "finish", finish_and_die)
+            with pytest.raises(KeyboardInterrupt):
+                tandem.approve(run_id)
+    with house.tandem() as tandem:
+        assert tandem.services.ledger.run(run_id)["status"] == "accepted"  # type: ignore[index]
+        with pytest.raises(RunStateError, match="has ended"):
+            tandem.approve(run_id)
+        answer = tandem.resume(run_id)
+        assert answer["status"] == "accepted"
+        assert tandem.runs.answer(run_id) == answer
+        with pytest.raises(RunStateError, match="has ended"):
+            tandem.resume(run_id)
+
+    assert house.noted == ["first"]
+
+
 def test_without_a_checkpointer_the_step_ends_as_what_it_is(tmp_path: Path) -> None:
     house = House(tmp_path, checkpoints={"url": "off"})
     with house.tandem(plan(NOTE, COUNT), ANSWER, ANSWER) as tandem:
