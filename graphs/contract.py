@@ -1,4 +1,4 @@
-"""The contract's graph: read -> judge (an open hypothesis each), label (an untyped clause each), in
+"""The contract's graph: read -> judge (open hypotheses), label (an untyped clause each), in
 parallel -> conclude.
 
 `read` asks no model: the head decides what it is sure of. It begins with the state that classify
@@ -67,10 +67,10 @@ def contract_review(services: Services) -> ContractReview:
 
 
 def route_read(state: ContractState) -> list[Send] | Literal["conclude", "__end__"]:
-    """To a model with each open item and clause, straight to the report, or out with an error."""
+    """To a model with the open items and clauses, straight to the report, or out with an error."""
     if state.get("error"):
         return "__end__"
     asked = state["open"] if state["ask"] is not None else []
-    sends = [Send("judge", {**state, "item": item}) for item in asked]
+    sends = [Send("judge", {**state, "group": group}) for group in asked]
     sends += [Send("label", {**state, "clause": clause}) for clause in state["untyped"]]
     return sends or "conclude"

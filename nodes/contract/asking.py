@@ -23,6 +23,7 @@ JUDGE: Final = (
     "contrary or forbids what the statement allows, choose no with that passage. Where no passage "
     "is about it, choose not mentioned."
 )
+TOGETHER: Final = "The statements are numbered too. Answer as JSON by the statements' numbers."
 JUDGE_EXAMPLES: Final[tuple[Message, ...]] = (
     {
         "role": "user",
@@ -45,6 +46,19 @@ JUDGE_EXAMPLES: Final[tuple[Message, ...]] = (
     {"role": "assistant", "content": "no, passage 1"},
 )
 """Without them the 1.5B chose "not mentioned" 10 times of 10, for 6 that were mentioned."""
+TOGETHER_EXAMPLE: Final[tuple[Message, ...]] = (
+    {
+        "role": "user",
+        "content": "[1] The fee is due within thirty days.\n[2] The Consultant shall not hire "
+        "subcontractors without the Client's consent.\n[3] The Client may at no time resell "
+        "the report.\n\nStatements:\n1. Consultant may use subcontractors in some cases.\n"
+        "2. Client pays interest on late fees.\n3. Client may resell the report.",
+    },
+    {
+        "role": "assistant",
+        "content": '{"1":"yes, passage 2","2":"not mentioned","3":"no, passage 3"}',
+    },
+)
 WHOLE: Final = (
     "You check a contract for a lawyer. You get a whole contract and numbered statements about "
     "it. Decide each by what the contract says and by nothing else: yes where it says or implies "
@@ -122,6 +136,51 @@ def judge(question: Question, call: TierCall) -> Judged:
         "shown": list(segments),
         "by": call.name,
     }
+
+
+def judge_together(questions: Sequence[Question], call: TierCall) -> list[Judged]:
+    """Several hypotheses in one call, over the passages of all of them. Raises as `judge`."""
+    by_place = {
+        place: text
+        for question in questions
+        for place, text in zip(question["segments"], question["passages"], strict=True)
+    }
+    places = sorted(by_place)
+    numbers = range(1, len(places) + 1)
+    choices = [ABSENT, *(f"{word}, passage {n}" for n in numbers for word in _SAYS)]
+    names = [str(n) for n in range(1, len(questions) + 1)]
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "string", "enum": choices} for name in names},
+        "required": names,
+        "additionalProperties": False,
+    }
+    messages = together_messages(questions, [by_place[place] for place in places])
+    done = call.complete(Prompt(messages, max_tokens=16 * len(names) + 16, schema=schema))
+    said = _object(done.text)
+    chosen = [_chosen(str(said.get(name)), len(places)) for name in names]
+    return [
+        {
+            "item": question["item"],
+            "verdict": one.verdict,
+            "segment": None if one.passage is None else places[one.passage],
+            "shown": places,
+            "by": call.name,
+        }
+        for question, one in zip(questions, chosen, strict=True)
+    ]
+
+
+def together_messages(questions: Sequence[Question], passages: Sequence[str]) -> list[Message]:
+    """The prompt of `judge_together`; the fixed part first."""
+    shown = "\n".join(f"[{n}] {text}" for n, text in enumerate(passages, start=1))
+    stated = "\n".join(f"{n}. {each['hypothesis']}" for n, each in enumerate(questions, start=1))
+    asked = f"{shown or '(no passage)'}\n\nStatements:\n{stated}"
+    return [
+        {"role": "system", "content": f"{JUDGE} {TOGETHER}"},
+        *TOGETHER_EXAMPLE,
+        {"role": "user", "content": asked},
+    ]
 
 
 def judge_messages(question: Question) -> list[Message]:

@@ -1,4 +1,4 @@
-"""The node that asks a model one hypothesis, by its passages alone. Several run in parallel."""
+"""The node that asks a model hypotheses by their passages alone. Several run in parallel."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ from tandem.services import Services
 
 @dataclass(frozen=True)
 class JudgeItem:
-    """One item on one tier. A tier that gives no answer leaves the item open; it ends no run."""
+    """One group of items on one tier. A tier that gives no answer leaves them open; it ends no
+    run."""
 
     services: Services
     task: Callable[[], ContractReview]
 
     def __call__(self, state: ContractState, runtime: Runtime[Context]) -> dict[str, Any]:
         """Ask, and write the attempt into the ledger."""
-        item, tier = state["item"], state["ask"]
+        group, tier = state["group"], state["ask"]
         assert tier is not None
         known = cast("Prepared", state["prepared"])
         call = bind(self.services, state, runtime, tier, "act")
-        judged: list[Judged] = []
+        judged: dict[str, list[Judged]] = {}
         try:
-            judged = self.task().judged(known, item, call)
-            attempt = call.attempt({"verdicts": [one["verdict"] for one in judged]})
+            judged = self.task().judged(known, group, call)
+            said = {name: [one["verdict"] for one in each] for name, each in judged.items()}
+            attempt = call.attempt({"verdicts": said})
         except (ModelError, EgressBlocked) as error:
             attempt = call.attempt(None, error=error.info())
         self.services.ledger.add_attempt(state["run_id"], attempt)
-        runtime.stream_writer({"contract": "judged", "item": item["id"], "tier": tier})
-        asked = {"item": item["id"], "tier": tier, "judged": judged}
-        return {"judged": [asked], "made": [attempt]}
+        names = [item["id"] for item in group]
+        runtime.stream_writer({"contract": "judged", "items": names, "tier": tier})
+        asked = [{"item": name, "tier": tier, "judged": judged.get(name, [])} for name in names]
+        return {"judged": asked, "made": [attempt]}

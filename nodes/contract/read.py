@@ -45,7 +45,7 @@ class ReadContract:
             }
         )
         unsure = untyped(known, own.type_least, own.slm_types)
-        return {"prepared": prepared, "open": left, "ask": ask, "untyped": unsure}
+        return {"prepared": prepared, "open": task.groups(left, ask), "ask": ask, "untyped": unsure}
 
 
 def _whom(state: ContractState, ask_slm: bool) -> TierName | None:

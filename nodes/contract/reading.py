@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -163,10 +163,10 @@ def untyped(prepared: Prepared, least: float, most: int) -> list[str]:
     return list(islice(open_to, most))
 
 
-def further_groups(prepared: Prepared, item: Item, size: int) -> list[list[int]]:
-    """The segments that are not among the item's passages, in groups of `size`."""
-    shown = set(prepared["passages"][item["id"]])
-    rest = [place for place in range(len(prepared["segments"])) if place not in shown]
+def further_groups(prepared: Prepared, shown: Collection[int], size: int) -> list[list[int]]:
+    """The segments that are not among `shown`, in groups of `size`."""
+    seen = set(shown)
+    rest = [place for place in range(len(prepared["segments"])) if place not in seen]
     return [rest[at : at + size] for at in range(0, len(rest), size)]
 
 

@@ -32,17 +32,17 @@ class Typed(TypedDict):
 class ContractState(State, total=False):
     """What travels between the nodes of the contract's graph. JSON-plain, as State."""
 
-    open: list[Item]
-    """Items that the head did not decide."""
+    open: list[list[Item]]
+    """Items that the head did not decide, in the groups that they are asked in."""
     ask: TierName | None
     """Whom they go to; None: nobody."""
-    item: Item
-    """The item in hand; in what Send gives to one node."""
+    group: list[Item]
+    """The items in hand; in what Send gives to one node."""
     untyped: list[str]
     """Clauses whose type the SLM is asked."""
     clause: str
-    """The clause in hand; as `item`."""
+    """The clause in hand; as `group`."""
     typed: Annotated[list[Typed], operator.add]
     judged: Annotated[list[Asked], operator.add]
     made: Annotated[list[Attempt], operator.add]
-    """Attempts of single items; `conclude` adds them to `attempts`."""
+    """Attempts of single groups and clauses; `conclude` adds them to `attempts`."""

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from tandem.models.tier import TierCall
-from tandem.nodes.contract.asking import Judged, ask_type, ask_value, judge, judge_whole
+from tandem.nodes.contract.asking import (
+    Judged,
+    ask_type,
+    ask_value,
+    judge,
+    judge_together,
+    judge_whole,
+)
 from tandem.nodes.contract.checklist import Item
 from tandem.nodes.contract.output import Prepared as Known
 from tandem.nodes.contract.output import findings, review
@@ -50,22 +57,40 @@ class ContractReview:
         """Everything on `tier` alone: each hypothesis by its passages; the clauses' types and the
         values only where the request has an empty checklist."""
         known = cast("Known", prepared)
-        judged = {item["id"]: self.judged(known, item, tier) for item in known["items"]}
+        judged: dict[str, list[Judged]] = {}
+        for item in known["items"]:
+            judged |= self.judged(known, [item], tier)
         if not known["items"]:
             known = self._labelled(known, tier)
         output = self.output(known, judged, {tier.name: len(judged)}, alone=True)
         return tier.attempt(output)
 
-    def judged(self, known: Known, item: Item, tier: TierCall) -> list[Judged]:
-        """What `tier` makes of an item, one call after another: by its passages, and where the
-        settings say so by all other segments, until one is found. Raises as `TierCall.complete`."""
-        said = [judge(question_of(known, item), tier)]
+    def groups(self, items: Sequence[Item], tier: TierName | None) -> list[list[Item]]:
+        """`items` as `tier` is asked: the LLM so many in a call as the settings say, the SLM each
+        by itself."""
+        size = 1 if tier == "slm" else self.reader.settings.together
+        return [list(items[at : at + size]) for at in range(0, len(items), size)]
+
+    def judged(
+        self, known: Known, items: Sequence[Item], tier: TierCall
+    ) -> dict[str, list[Judged]]:
+        """What `tier` makes of some items, by their passages, and where the settings say so by all
+        other segments, until one is found. Raises as `TierCall.complete`."""
+        asked = [question_of(known, item) for item in items]
+        first = [judge(asked[0], tier)] if len(asked) == 1 else judge_together(asked, tier)
+        pairs = zip(items, first, strict=True)
+        return {item["id"]: [one, *self._further(known, item, one, tier)] for item, one in pairs}
+
+    def _further(self, known: Known, item: Item, first: Judged, tier: TierCall) -> list[Judged]:
+        """The rest of the contract, group by group, for an item that the head does not know."""
+        said = [first]
         if self.reader.settings.read_all and item["id"] not in known["head"]:
-            for group in further_groups(known, item, self.reader.settings.passages):
+            shown = first["shown"]
+            for group in further_groups(known, shown, self.reader.settings.passages):
                 if said[-1]["verdict"] != "not_mentioned":
                     break
                 said.append(judge(question_of(known, item, group), tier))
-        return said
+        return said[1:]
 
     def output(
         self,

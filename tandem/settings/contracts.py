@@ -28,6 +28,9 @@ class ContractSettings(Section):
     """Tiers whose verdict counts only where it is the head's likeliest; else a person looks."""
     passages: int = Field(default=4, ge=1, le=50)
     """Segments of the contract that a model is shown for one hypothesis."""
+    together: int = Field(default=10, ge=1, le=50)
+    """Open hypotheses that the LLM is asked in one call, over the passages of all of them; 1: each
+    by itself, which takes three times the tokens and leaves less to mix up."""
     read_all: bool = False
     """Show a model all segments, group by group, before a hypothesis that the head does not know
     counts as not mentioned."""

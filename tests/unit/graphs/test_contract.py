@@ -55,7 +55,9 @@ def test_only_what_is_open_goes_to_the_llm_with_its_passages_alone(tmp_path: Pat
 
 def test_what_all_llm_would_cost_counts_what_the_llm_did_once(tmp_path: Path) -> None:
     alone = ask(services(tmp_path / "a", contracts={"least": 0.0}), REQUEST)
-    asked = services(tmp_path / "b", llm=["not mentioned"] * 17, contracts={"least": 1.0})
+    asked = services(
+        tmp_path / "b", llm=["not mentioned"] * 17, contracts={"least": 1.0, "together": 1}
+    )
     answer = ask(asked, REQUEST)
     taken = sum(one["cost"] for one in answer["attempts"])
     used = sum(one["usage"]["input_tokens"] for one in answer["attempts"]) / 1000
@@ -182,3 +184,12 @@ def test_the_slm_types_what_the_head_does_not_and_only_so_many(tmp_path: Path) -
     assert answer["status"] == "accepted"
     assert len(own.fakes["slm"].prompts) == 2
     assert "by slm" in answer["output"]["text"]
+
+
+def test_open_hypotheses_go_to_the_llm_in_one_call(tmp_path: Path) -> None:
+    reply = '{"1": "yes, passage 1", "2": "no, passage 2"}'
+    own = services(tmp_path, llm=[reply], contracts={"least": 1.0})
+    answer = ask(own, {**REQUEST, "labels": ["nda-5", "nda-4"]})
+    assert verdicts(answer) == {"nda-5": "entailment", "nda-4": "contradiction"}
+    assert answer["output"]["coverage"]["asked_llm"] == 2
+    assert len(own.fakes["llm"].prompts) == 1

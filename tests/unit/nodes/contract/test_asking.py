@@ -10,6 +10,7 @@ from tandem.nodes.contract.asking import (
     ask_value,
     judge,
     judge_messages,
+    judge_together,
     judge_whole,
     placed,
 )
@@ -90,3 +91,27 @@ def test_a_value_that_the_model_makes_up_is_none() -> None:
     assert found is not None
     assert clause[found.start : found.end] == "Texas"
     assert ask_value("governing_law", clause, call) is None
+
+
+def test_several_hypotheses_share_their_passages_in_one_call() -> None:
+    other: Question = {
+        "item": "nda-4",
+        "hypothesis": "Only for the purpose.",
+        "passages": ["It covers spoken words.", "Use it for the purpose."],
+        "segments": [7, 9],
+    }
+    call = FakeTierCall(['{"1": "yes, passage 2", "2": "no, passage 3"}'], name="llm")
+    first, second = judge_together([QUESTION, other], call)
+    assert (first["item"], first["verdict"], first["segment"]) == ("nda-3", "entailment", 7)
+    assert (second["item"], second["verdict"], second["segment"]) == ("nda-4", "contradiction", 9)
+    assert first["shown"] == [4, 7, 9]
+    (prompt,) = call.prompts
+    assert prompt.messages[-1]["content"] == (
+        "[1] It covers written words.\n[2] It covers spoken words.\n[3] Use it for the purpose.\n\n"
+        "Statements:\n1. Oral information is covered.\n2. Only for the purpose."
+    )
+
+
+def test_what_is_missing_in_an_answer_to_several_stays_open() -> None:
+    said = judge_together([QUESTION, QUESTION], FakeTierCall(['{"1": "not mentioned"}']))
+    assert [one["verdict"] for one in said] == ["not_mentioned", ""]

@@ -95,7 +95,11 @@ def test_passages_are_few_and_entries_of_lists_come_with_their_introduction() ->
 def test_further_groups_hold_every_other_segment_once() -> None:
     known = prepared(labels=[OWN], passages=2)
     item = known["items"][0]
-    places = [place for group in further_groups(known, item, 2) for place in group]
+    places = [
+        place
+        for group in further_groups(known, known["passages"][item["id"]], 2)
+        for place in group
+    ]
     assert sorted([*places, *known["passages"][item["id"]]]) == list(range(len(known["segments"])))
 
 
