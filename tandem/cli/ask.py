@@ -91,46 +91,45 @@ def show(answer: Answer, currency: str, as_json: bool) -> None:
         # Not on stdout: a script that reads it must not take a draft for an answer.
         typer.echo(f"[{answer['status']}: this draft was not accepted]", err=True)
         typer.echo(_readable(answer["draft"]), err=True)
+    for asked in answer.get("approvals", ()):
+        typer.echo(question(asked), err=True)
     if covered := coverage_text(answer["output"] or answer["draft"]):
         typer.echo(covered, err=True)
     typer.echo(summary(answer, currency), err=True)
 
 
 def _readable(output: Any) -> str:
-    for asked in answer.get("approvals", ()):
-        typer.echo(question(asked), err=True)
     # Imported here: LangGraph takes a second that `tandem --help` should not.
     from tandem.app import text_of
 
     label = output.get("label") if isinstance(output, dict) else None
     text = label if isinstance(label, str) else text_of(output)
     if text and (sources := sources_text(output)):
-        return f"{text}
-
-{sources}"
+        return f"{text}\n\n{sources}"
     return text or json.dumps(output, ensure_ascii=False, indent=2)
 
 
-def summary(answer: Answer, currency: str) -> str:
-    """One line of figures and one line a reason."""
-    estimated = " (estimated)" if answer["all_llm_estimated"] else ""
-    figures = (
 def question(asked: Approval) -> str:
     """What a person has to decide, and by which commands."""
     run, step = asked["run_id"], asked["step_id"]
     arguments = json.dumps(asked["arguments"], ensure_ascii=False, indent=2)
     commands = [
-def _visible(line: str) -> str:
-    """`line` with what a terminal would not show, or would obey, as escapes: a planted value must
-    not look like another one."""
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in line)
         f"tandem runs {_COMMANDS[each].format(run=run, step=step)}" for each in asked["answers"]
     ]
     lines = [f"{step}: {asked['words']}", arguments, *(f"  {one}" for one in commands)]
     return "\n".join(_visible(line) for text in lines for line in text.split("\n"))
 
 
+def _visible(line: str) -> str:
+    """`line` with what a terminal would not show, or would obey, as escapes: a planted value must
+    not look like another one."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in line)
 
+
+def summary(answer: Answer, currency: str) -> str:
+    """One line of figures and one line a reason."""
+    estimated = " (estimated)" if answer["all_llm_estimated"] else ""
+    figures = (
         f"{answer['task'] or '-'}: {answer['status']} by {answer['tier'] or 'nobody'} in "
         f"{answer['seconds']:.2f} s, {answer['cost']:.6f} {currency}; "
         f"all-LLM {answer['all_llm_cost']:.6f}{estimated}; run {answer['run_id']}"
