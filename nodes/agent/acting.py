@@ -8,7 +8,6 @@ never a result: a document cannot steer a call.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 from tandem.errors import EgressBlocked, ModelError, TandemError
 from tandem.nodes.agent.dispatching import failed
-from tandem.nodes.agent.grounding import names_in
+from tandem.nodes.agent.grounding import names_asked_for
 from tandem.nodes.agent.plan_prompt import request_text
 from tandem.nodes.agent.reading import Reader, asks_for_a_number, read_value
 from tandem.nodes.agent.references import CALCULATE, REFERENCE, SEARCH, number_of, resolve, text_of
@@ -141,8 +140,7 @@ class _Work:
         """The passages, which must hold a name that is asked about: what is near in meaning may be
         about another place or person altogether."""
         query = str(self.arguments.get("query", ""))
-        words = set(re.findall(r"\w+", query.casefold()))
-        names = names_in(request_text(self.request)) & words
+        names = names_asked_for(query, request_text(self.request))
         held = " ".join(f"{p['source']} {p['heading']} {p['text']}" for p in passages).casefold()
         if names and not any(name in held for name in names):
             raise NotFound(f"Not found: no passage names {' or '.join(sorted(names))}.")

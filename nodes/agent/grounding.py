@@ -67,6 +67,15 @@ def names_in(text: str) -> set[str]:
     return {(first or second).casefold() for first, second in inside}
 
 
+def names_asked_for(query: str, text: str) -> set[str]:
+    """The names of the part of `text` that `query` is about, whether or not the query repeats them:
+    a planner that shortens "parking at the Paris office" to "parking" still asks about Paris."""
+    wanted = content_words(query)
+    parts = re.split(r"[.?!;]\s|,?\s+and\s+", text)
+    nearest = max(parts, key=lambda part: len(wanted & content_words(part)))
+    return names_in(text) & set(re.findall(r"\w+", nearest.casefold()))
+
+
 def ungrounded(arguments: Mapping[str, Any], text: str, parameters: Mapping[str, Any]) -> list[str]:
     """Names of the arguments of which nothing stands in `text`: a number that it does not name, a
     text of which it holds less than half.

@@ -196,7 +196,8 @@ def test_a_refusal_of_the_tool_itself_is_corrected() -> None:
     [
         ("What costs parking in Paris?", "parking price paris", "failed"),
         ("Sick leave for Marrow donors, in Paris?", "leave for marrow donors", "done"),
-        ("What costs parking? Paris, please.", "parking", "done"),
+        ("Leave for donors, and what costs parking in Paris?", "parking price", "failed"),
+        ("Leave for donors, and what costs parking in Paris?", "leave for donors", "done"),
     ],
 )
 def test_passages_about_another_name_are_not_found(asked: str, query: str, status: str) -> None:
