@@ -22,7 +22,7 @@ from tandem.nodes.longform.drafting import fitted, mended, next_section, opened_
 from tandem.nodes.longform.evidence import Evidence, marked, passage_lines
 from tandem.nodes.longform.lengths import asked_length, word_count
 from tandem.nodes.longform.resuming import unfinished
-from tandem.nodes.longform.writing import TOKENS_PER_WORD, Section
+from tandem.nodes.longform.writing import PASSAGES, TOKENS_PER_WORD, Section
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import earlier_turns, head_and_tail
 from tandem.quality.wording import not_empty, not_refusal
@@ -33,8 +33,7 @@ TURN_TOKENS: Final = 400
 ONE_SHOT_PASSAGES: Final = 8
 ONE_SHOT_SYSTEM: Final = (
     "Write the text that the user asks for: complete, of the length asked for, as Markdown with a "
-    "title and a heading (##) a section. Use the passages where there are any, and put the mark of "
-    "a passage, such as [p1], behind each sentence that rests on it. Invent no figures."
+    "title and a heading (##) a section. Invent no figures."
 )
 _ENGLISH: Final = re.compile(r"\b(?:the|of|and|a|to|for|in|on|about|write|with|an|is)\b", re.I)
 
@@ -167,7 +166,8 @@ class Longform:
         """The baseline: the same brief and passages, all in one call."""
         words = prepared["length"]["words"]
         passages = dict(list(prepared["passages"].items())[:ONE_SHOT_PASSAGES])
-        content = "\n".join([*passage_lines(passages), prepared["brief"]])
+        shown = [*passage_lines(passages), PASSAGES] if passages else []
+        content = "\n".join([*shown, prepared["brief"]])
         done = tier.complete(
             Prompt(
                 messages=[

@@ -85,6 +85,11 @@ def test_a_sentence_with_an_unknown_source_is_left_out() -> None:
     assert section["text"].endswith("Twice a week [p1].")
 
 
+def test_the_title_is_no_part_of_the_text() -> None:
+    section, _ = write(f"Water: {prose(100, 'a')}")
+    assert section["text"] == prose(100, "a")
+
+
 def test_the_heading_of_a_passage_is_no_part_of_the_text() -> None:
     section, _ = write(f"{prose(90, 'a')} Club > Rota: Twice a week they come.")
     assert section["text"].endswith(". Twice a week they come.")
