@@ -59,7 +59,7 @@ def services(
 
 
 def ask(made: FakeServices, request: dict[str, Any] = REQUEST, **context: Any) -> Answer:
-    graph = build(made).compile()
+    graph: Any = build(made).compile()
     answer: Answer = graph.invoke({"request": request}, context=Context(**context))["answer"]
     return answer
 

@@ -10,7 +10,7 @@ import pytest
 
 from tandem.nodes.research.conclude import one_prompt_usage
 from tandem.nodes.research.task import Research, findings_of
-from tandem.records import Attempt, Verdict
+from tandem.records import Attempt
 from tests.unit.fakes import FakeTierCall, completion
 from tests.unit.nodes.knowledge import hit
 from tests.unit.nodes.research.pieces import passage, prepared, reading
@@ -72,7 +72,7 @@ def test_without_passages_a_rule_answers(task: Research) -> None:
 def test_a_repair_is_told_what_was_wrong(task: Research) -> None:
     verdict: Any = {"failed": [{"gate": "numbers", "detail": "1 number stands nowhere"}]}
     tier = FakeTierCall([RIGHT])
-    made = task.repair(prepared(), attempt(None), Verdict(**verdict), tier)
+    made = task.repair(prepared(), attempt(None), verdict, tier)
     assert "numbers: 1 number stands nowhere" in tier.prompts[0].messages[-1]["content"]
     assert made["output"]["found"]
 
