@@ -70,17 +70,20 @@ def test_every_module_file_belongs_to_a_room() -> None:
     rooms = {path.parent.name for path in (ROOT / "tandem").glob("*/__init__.py")}
 
     assert rooms == {
+        "checkpoints",
         "cli",
         "evals",
         "graphs",
         "knowledge",
         "ledger",
         "loop",
+        "mcp",
         "models",
         "nodes",
         "privacy",
         "quality",
         "routing",
+        "runs",
         "settings",
         "tools",
     }
