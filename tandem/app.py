@@ -24,9 +24,9 @@ from tandem.nodes.explain import Explain, Explanation
 from tandem.nodes.state import Context, Input
 from tandem.nodes.task import Task
 from tandem.records import Answer, Request
-from tandem.services import Services
 from tandem.runs.keeping import durable_runs
 from tandem.runs.working import Runs
+from tandem.services import Services
 from tandem.settings import Settings, load
 from tandem.tools.base import Tool
 
@@ -193,6 +193,11 @@ class Tandem:
         finally:
             cancellation.cancel()
 
+    @property
+    def runs(self) -> Runs:
+        """The runs that are kept step by step."""
+        return Runs(self.services, self.graph, self._keeps_threads)
+
     def feedback(self, run_id: str, correct: bool | None = None, value: Any = None) -> Feedback:
         """Say whether an answer (or a draft) was right, or what would have been right.
 
@@ -216,13 +221,13 @@ class Tandem:
     def close(self) -> None:
         """Close what this process holds. Embedded servers go on until they are idle."""
         self._executor.shutdown(cancel_futures=True)
+        self.runs.close()
         self.services.close()
 
     def __enter__(self) -> Tandem:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.runs.close()
         self.close()
 
     @cached_property
