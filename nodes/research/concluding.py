@@ -45,8 +45,8 @@ EXAMPLE: Final[Sequence[Message]] = (
     },
     {
         "role": "assistant",
-        "content": '{"found":"part","text":"A locker costs 8 dollars a month [1], so 3 * 8 = 24 '
-        'dollars in 3 months. The price of a gym card was not found."}',
+        "content": '{"text":"A locker costs 8 dollars a month [1], so 3 * 8 = 24 dollars in 3 '
+        'months. The price of a gym card was not found.","found":"part"}',
     },
 )
 MORE: Final = (
@@ -133,10 +133,11 @@ def _objection(text: str, wrong: Sequence[str]) -> list[Message]:
 
 
 def answer_schema(may_ask: bool) -> dict[str, Any]:
-    """JSON schema of the answer; with `may_ask` also of further questions."""
+    """JSON schema of the answer; with `may_ask` also of further questions. The text comes first:
+    asked for `found` before it, models said "nothing" and then gave an answer."""
     properties: dict[str, Any] = {
-        "found": {"enum": list(FOUND)},
         "text": {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS},
+        "found": {"enum": list(FOUND)},
     }
     if may_ask:
         properties["more"] = question_list(MOST_MORE)
