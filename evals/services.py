@@ -96,7 +96,9 @@ def fingerprint(settings: Settings, names: tuple[str, ...]) -> str:
     models: list[Any] = []
     for name in names:
         model = settings.models[name]
-        told = model.model_dump(mode="json", exclude={"price", "api_key_env"})
+        told = model.model_dump(mode="json", exclude={"price", "api_key_env", "adapters"})
+        if model.adapters:
+            told["adapters"] = list(model.adapters)
         models.append([told, _file_of(name, settings) if model.backend == "embedded" else ""])
     return hashlib.sha256(json.dumps(models, sort_keys=True).encode()).hexdigest()
 
