@@ -1,0 +1,1 @@
+"""The ledger's past under other settings: what can be said exactly, estimated, or not at all."""
