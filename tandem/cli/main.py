@@ -23,6 +23,7 @@ from tandem.cli import (
     mcp,
     models,
     policy,
+    replay,
     report,
     routing,
     run,
@@ -49,6 +50,7 @@ app.command("explain")(explain.command)
 app.command("run")(run.command)
 app.command("feedback")(feedback.command)
 app.command("report")(report.command)
+app.command("replay")(replay.command)
 app.command("calibrate")(calibrate.command)
 app.command("check")(check.command)
 app.command("tune")(tune.command)
