@@ -77,12 +77,25 @@ class _WithChallenger(Adapters):
         return self._cards
 
 
+def services_with(services: Services, adapters: Adapters) -> Services:
+    """Services of the same settings that hold `adapters`."""
+    made = Services(services.settings)
+    made.__dict__["adapters"] = adapters
+    return made
+
+
 @dataclass(frozen=True)
 class Challenge:
-    """Compares adapters with what is in force, and puts the better one in force."""
+    """Compares adapters with what is in force, and puts the better one in force.
+
+    Parameters
+    ----------
+    beside: gives the services that hold the challenger.
+    """
 
     services: Services
     progress: Progress = lambda _what, _done, _of: None
+    beside: Callable[[Services, Adapters], Services] = services_with
 
     def duel(self, card: AdapterCard, given: LearningSet) -> Duel:
         """`card` against what is in force for its slot, on the held-out rows of `given`.
@@ -96,8 +109,7 @@ class Challenge:
         """
         self._refuse_strange(card, given)
         rows = given.held_out
-        services = Services(self.services.settings)
-        services.__dict__["adapters"] = _WithChallenger(self.services.adapters, card)
+        services = self.beside(self.services, _WithChallenger(self.services.adapters, card))
         before = self._ask(self.services, "champion", card, rows)
         after = self._ask(services, "challenger", card, rows)
         unmoved = self._unmoved(services, card, rows[:PROBES])
