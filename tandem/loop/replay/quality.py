@@ -152,8 +152,8 @@ def _by_sample(pairs: Sequence[tuple[bool, float]], unknown: int) -> Figure:
     if not found.n:
         return count_interval(0, 0, unknown + len(pairs))
     seen = found.mean * found.n
-    rest = count_interval(found.n, found.n - seen, unknown)
-    shift = differing - (found.n - seen)
+    rest = count_interval(found.n, seen, unknown)
+    shift = differing - seen
     return Figure(rest.value + shift, rest.low + shift, rest.high + shift)
 
 

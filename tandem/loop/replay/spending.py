@@ -10,6 +10,7 @@ from typing import Any
 from tandem.ledger.days import DAY_S
 from tandem.loop.replay.changes import Changes
 from tandem.loop.replay.logged import LoggedRun
+from tandem.nodes.shadow import drawn
 from tandem.routing.budgets import spent
 
 
@@ -30,7 +31,7 @@ class Spending:
     _count: int = 0
 
     def __post_init__(self) -> None:
-        self.diverged = self.changes.touches("policy.budgets.*")
+        self.diverged = self.changes.touches("policy.budgets.*", "shadow.share")
 
     @property
     def bounded(self) -> bool:
@@ -61,7 +62,8 @@ class Spending:
         for moment, cost in ends:
             self._push(moment, run.tenant, cost)
         told: Any = run.shadow
-        if told is not None:
+        # The same runs are drawn again, of a smaller share some of them.
+        if told is not None and drawn(run.id, self.changes.new.shadow.share):
             self._push(told["ended"], run.tenant, told["cost"])
 
     def _push(self, moment: float, tenant: str, cost: float) -> None:
