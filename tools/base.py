@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, TypeVar
 
 import jsonschema
 
 from tandem.errors import SettingsError, TandemError
 from tandem.models.cancel import Cancellation, on_cancel
 
+T = TypeVar("T")
 Run = Callable[[Mapping[str, Any]], Any]
 
 
@@ -24,7 +26,11 @@ class ToolError(TandemError):
     code = "tool"
 
 
-class ToolArgumentError(ToolError):
+class ToolNotCalled(ToolError):
+    """A tool ended before it did anything: nothing was sent, nothing has changed."""
+
+
+class ToolArgumentError(ToolNotCalled):
     """A tool refused its arguments; other arguments may do."""
 
     code = "tool_arguments"
@@ -52,10 +58,11 @@ class Tool:
 
     def __post_init__(self) -> None:
         try:
-            jsonschema.Draft202012Validator.check_schema(self.parameters)
-        except jsonschema.SchemaError as error:
+            _check_schema(json.dumps(self.parameters))
+        except (jsonschema.SchemaError, TypeError, ValueError) as error:
+            why = error.message if isinstance(error, jsonschema.SchemaError) else str(error)
             raise SettingsError(
-                f"The parameters of the tool {self.name!r} are no JSON schema: {error.message}.",
+                f"The parameters of the tool {self.name!r} are no JSON schema: {why}.",
                 "Correct the tool's `parameters`.",
             ) from error
 
@@ -69,6 +76,12 @@ class Tool:
         }
 
 
+@lru_cache(maxsize=1024)
+def _check_schema(written: str) -> None:
+    """Raises SchemaError. Tools are made anew in every step of a run, and a check takes 10 ms."""
+    jsonschema.Draft202012Validator.check_schema(json.loads(written))
+
+
 def parameters(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Any:
     """JSON schema of an object of these properties and no others."""
     return {
@@ -80,7 +93,8 @@ def parameters(required: Mapping[str, Any], optional: Mapping[str, Any] | None =
 
 
 def call_tool(tool: Tool, arguments: Mapping[str, Any], *, seconds: float, chars: int) -> Any:
-    """The tool's result, JSON-plain, cut to about `chars` characters of JSON.
+    """The tool's result, JSON-plain, cut to about `chars` characters of JSON; an object that
+    lost something says so under `cut`, a text at its end.
 
     A tool that is not done after `seconds` is cancelled, so that its models stop and charge no
     more. Python cannot stop a thread: what heeds no cancelling runs on in the background, and what
@@ -141,10 +155,14 @@ def _capped(name: str, result: Any, chars: int) -> Any:
         size = len(json.dumps(result, ensure_ascii=False, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise ToolError(f"{name} gave a result that is not plain JSON.") from error
-    return result if size <= chars else _cut(result, _Budget(chars))
+    if size <= chars:
+        return result
+    cut = _cut(result, _Budget(chars))
+    return {**cut, CUT_KEY: True} if isinstance(cut, dict) else cut
 
 
 CUT_MARK: Final = " [cut]"
+CUT_KEY: Final = "cut"
 
 
 @dataclass
@@ -156,17 +174,22 @@ class _Budget:
         self.left -= len(kept)
         return kept
 
+    def within(self, parts: Iterable[T]) -> Iterator[T]:
+        """The parts for which there is room; each takes some, be it empty."""
+        for part in parts:
+            if self.left <= 0:
+                return
+            yield part
+            self.left -= 1
+
 
 def _cut(value: Any, budget: _Budget) -> Any:
     if isinstance(value, str):
         return budget.take(value)
     if isinstance(value, dict):
-        return {key: _cut(part, budget) for key, part in value.items()}
+        parts = budget.within(value.items())
+        return {budget.take(str(key)): _cut(part, budget) for key, part in parts}
     if isinstance(value, list):
-        kept = []
-        for part in value:
-            if budget.left <= 0:
-                break
-            kept.append(_cut(part, budget))
-        return kept
+        return [_cut(part, budget) for part in budget.within(value)]
+    budget.left -= len(json.dumps(value))
     return value

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Mapping
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,10 +115,34 @@ def test_what_fits_is_left_as_it_is(result: Any) -> None:
 def test_a_long_list_ends_early() -> None:
     assert call(lambda _: ["a" * 60, "b" * 60, "c" * 60], chars=100) == [
         "a" * 60,
-        "b" * 40 + " [cut]",
+        "b" * 39 + " [cut]",
     ]
 
 
-def test_a_tool_with_a_broken_schema_is_refused_when_it_is_made() -> None:
+@pytest.mark.parametrize(
+    "result",
+    [list(range(100_000)), [""] * 100_000, [[]] * 100_000, {str(n): n for n in range(100_000)}],
+)
+def test_what_is_no_text_is_cut_too(result: Any) -> None:
+    assert len(json.dumps(call(lambda _: result, chars=1000))) < 10_000
+
+
+def test_an_object_that_lost_something_says_so() -> None:
+    result = call(lambda _: {"rows": list(range(10_000)), "truncated": False}, chars=1000)
+    assert result["cut"] is True
+    assert result["rows"][:3] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("schema", [{"type": "nonsense"}, {"type": object()}])
+def test_a_tool_with_a_broken_schema_is_refused_when_it_is_made(schema: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="echo"):
-        tool(lambda _: None, {"type": "nonsense"})
+        tool(lambda _: None, schema)
+
+
+def test_a_schema_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks: list[Any] = []
+    validator = jsonschema.Draft202012Validator
+    monkeypatch.setattr(validator, "check_schema", checks.append)
+    for _ in range(3):
+        tool(lambda _: None, parameters({"once": {"type": "string"}}))
+    assert len(checks) == 1
