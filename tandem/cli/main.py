@@ -19,6 +19,7 @@ from tandem.cli import (
     doctor,
     explain,
     feedback,
+    improve,
     index,
     mcp,
     models,
@@ -54,6 +55,7 @@ app.command("replay")(replay.command)
 app.command("calibrate")(calibrate.command)
 app.command("check")(check.command)
 app.command("tune")(tune.command)
+app.command("improve")(improve.command)
 app.command("eval")(eval_command.command)
 app.command("doctor")(doctor.command)
 app.add_typer(adapters.app, name="adapters", help="Adapters: list, promote, roll back.")

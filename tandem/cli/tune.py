@@ -99,7 +99,8 @@ def _train(
 ) -> AdapterCard:
     from tandem.loop.tune.tuning import Tuner
 
-    tuner = Tuner(services, task, recipe, lambda line: typer.echo(line, err=True), _progress())
+    say = lambda line: typer.echo(line, err=True)  # noqa: E731
+    tuner = Tuner(services, task, recipe, say, tuning_progress())
     try:
         card = tuner.run(name, given)
     except KeyboardInterrupt:
@@ -144,7 +145,8 @@ def _told(given: LearningSet) -> str:
     )
 
 
-def _progress() -> Any:
+def tuning_progress() -> Any:
+    """Tells how far a training is."""
     shown = sys.stderr.isatty()
 
     def tell(progress: Any) -> None:

@@ -65,15 +65,19 @@ class Calibrator:
     options: Options
     progress: Progress = lambda _what, _done, _of: None
 
-    def run(self, rows: LabelledRows) -> Outcome:
+    def run(self, rows: LabelledRows, parts: Split | None = None) -> Outcome:
         """Calibrate on `rows`.
+
+        Parameters
+        ----------
+        parts: how they are dealt out; None: by a hash of their text.
 
         Raises
         ------
         InvalidRequest: too few rows for the target, or the head finds one label only.
         ModelError, ModelFileError: a tier or the embeddings gave no answer.
         """
-        parts = split(rows, self.options.seed)
+        parts = split(rows, self.options.seed) if parts is None else parts
         refuse_too_few(len(parts.calibrate), self.options, rows.repeats())
         vectors = self._embed(rows)
         head = self._head(rows, parts, vectors)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -77,6 +77,19 @@ class Privacy:
     mask: Callable[[str], str]
     choice: Sensitive = "leave_out"
 
+    def treated(self, text: str) -> str | None:
+        """A sensitive text as it is learnt from; None: not at all."""
+        if self.choice == "keep":
+            return text
+        if self.choice == "leave_out":
+            return None
+        masked = self.mask(text)
+        return None if masked == HIDDEN else masked
+
+    def learnt(self, text: str) -> str | None:
+        """Any text as it is learnt from; None: not at all."""
+        return text if self.level(text) in self.open_to else self.treated(text)
+
 
 def learning_set(
     source: Path, names: Sequence[str], privacy: Privacy, test: Path | None = None, seed: int = 0
@@ -98,18 +111,45 @@ def learning_set(
         held_out, told_test = _clean(read_labelled(test, given.names), privacy)
         _refuse_leak(train, held_out)
         told |= {f"test_{name}": count for name, count in told_test.items()}
-    _refuse_few(train, held_out, given)
-    told |= {
+    _refuse_few(train, held_out, f"{len(given.texts)} rows came{_after(given.repeats())}")
+    told |= {"sensitive_rows": privacy.choice, "file": source.name, "seed": seed}
+    return LearningSet(given.names, tuple(train), tuple(held_out), _card(train, held_out, told))
+
+
+def dealt_set(
+    names: Sequence[str],
+    train: Sequence[Labelled],
+    held_out: Sequence[Labelled],
+    told: Mapping[str, Any],
+) -> LearningSet:
+    """Rows that were cleaned and dealt out by somebody else; `told` joins the card.
+
+    Raises
+    ------
+    InvalidRequest: too few rows, or a held-out row stands among those to learn from as well.
+    """
+    _refuse_leak(train, held_out)
+    _refuse_few(train, held_out, f"{len(train) + len(held_out)} rows came")
+    return LearningSet(
+        tuple(names), tuple(train), tuple(held_out), _card(train, held_out, dict(told))
+    )
+
+
+def _card(
+    train: Sequence[Labelled], held_out: Sequence[Labelled], told: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        **told,
         "train": len(train),
         "held_out": len(held_out),
         "train_sum": _sum(train),
         "held_out_sum": _sum(held_out),
         "by_label": dict(Counter(one.label for one in train)),
-        "sensitive_rows": privacy.choice,
-        "file": source.name,
-        "seed": seed,
     }
-    return LearningSet(given.names, tuple(train), tuple(held_out), told)
+
+
+def _after(words: str) -> str:
+    return f"; {words}" if words else ""
 
 
 def _clean(given: LabelledRows, privacy: Privacy) -> tuple[list[Labelled], dict[str, Any]]:
@@ -130,12 +170,8 @@ def _clean(given: LabelledRows, privacy: Privacy) -> tuple[list[Labelled], dict[
 
 def _treated(row: Labelled, privacy: Privacy) -> Labelled | None:
     """A sensitive row as it is learnt from; None: not at all."""
-    if privacy.choice == "keep":
-        return row
-    if privacy.choice == "leave_out":
-        return None
-    masked = privacy.mask(row.text)
-    return None if masked == HIDDEN else replace(row, text=masked)
+    text = privacy.treated(row.text)
+    return None if text is None else replace(row, text=text)
 
 
 def _dealt(rows: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[Labelled]]:
@@ -144,14 +180,12 @@ def _dealt(rows: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[La
     return ordered[most:], ordered[:most]
 
 
-def _refuse_few(
-    train: Sequence[Labelled], held_out: Sequence[Labelled], given: LabelledRows
-) -> None:
+def _refuse_few(train: Sequence[Labelled], held_out: Sequence[Labelled], came: str) -> None:
     if len(train) >= LEAST_ROWS and len(held_out) >= LEAST_HELD_OUT:
         return
     raise InvalidRequest(
         f"{len(train)} rows to learn from and {len(held_out)} to be judged by are too few "
-        f"({len(given.texts)} rows came{given.repeats() and '; '}{given.repeats()}).",
+        f"({came}).",
         f"Give at least {LEAST_ROWS} and {LEAST_HELD_OUT} different ones; nothing was trained. "
         "With fewer, put them into the request as examples.",
     )

@@ -1,0 +1,1 @@
+"""`tandem improve`: what was escalated and what people said becomes what answers tomorrow."""

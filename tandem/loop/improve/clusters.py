@@ -1,0 +1,126 @@
+"""Where the small model fails: failures that are alike, told by counts and harmless words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from typing_extensions import TypedDict
+
+from tandem.loop.improve.rows import Row
+from tandem.loop.labelled import drawn
+from tandem.models.embeddings import embed_all
+from tandem.privacy.checked import Scan, Unchecked, checked
+from tandem.quality.calibration.examples import same_key
+from tandem.services import Services
+
+MOST_ROWS: Final = 2000
+"""More are sampled, by a hash of their text: the distances of so many fit into memory."""
+OTHER: Final = "other"
+WORDS: Final = 3
+_WORD: Final = re.compile(r"[^\W\d_]{3,20}")
+_STARTS: Final = re.compile(r"(?:^|[.!?:\n\"“(])\s*$")
+
+
+class Cluster(TypedDict):
+    """Failures that are alike. No text, and no word of few texts."""
+
+    task: str
+    words: list[str]
+    rows: int
+    gates: dict[str, int]
+    """By gate, how many of them it refused."""
+    labels: dict[str, int]
+    """By label that turned out right, how many."""
+
+
+def clusters(services: Services, rows: Sequence[Row], least: int) -> list[Cluster]:
+    """The failures among `rows` by task and likeness, the largest first; no cluster, and no word
+    of a name, of fewer than `least` different texts."""
+    failures: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row.failed:
+            failures.setdefault(row.task, {}).setdefault(same_key(row.text), row)
+    made: list[Cluster] = []
+    for task, own in sorted(failures.items()):
+        found = sorted(own.values(), key=lambda row: drawn(row.text, 0))[:MOST_ROWS]
+        made += _of_task(services, task, found, least)
+    return sorted(made, key=lambda one: -one["rows"])
+
+
+def _of_task(services: Services, task: str, rows: Sequence[Row], least: int) -> list[Cluster]:
+    groups: dict[int, list[Row]] = {}
+    for row, group in zip(rows, _groups(services, rows, least), strict=True):
+        groups.setdefault(group, []).append(row)
+    everywhere, total = _words(rows, services.detector), len(rows)
+    told = []
+    for group, own in groups.items():
+        words = _name(own, everywhere, total, services.detector, least) if group >= 0 else [OTHER]
+        told.append(_told(task, words, own))
+    return told
+
+
+def _groups(services: Services, rows: Sequence[Row], least: int) -> list[int]:
+    """A number for each row; -1: it is like no others."""
+    if len(rows) < 2 * least:
+        return [-1] * len(rows)
+    from sklearn.cluster import HDBSCAN  # type: ignore[import-untyped]
+
+    vectors = embed_all(services.embeddings, [row.text for row in rows])
+    found: list[int] = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(vectors).tolist()
+    return found
+
+
+def _name(
+    rows: Sequence[Row], everywhere: Counter[str], total: int, scan: Scan, least: int
+) -> list[str]:
+    """Words that tell these rows from the others; none that few texts hold, that is sensitive in
+    any of them, or that is written as a name is."""
+    from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
+        ENGLISH_STOP_WORDS,
+    )
+
+    own = _words(rows, scan)
+    fit = [word for word, n in own.items() if n >= least and word not in ENGLISH_STOP_WORDS]
+
+    def lead(word: str) -> float:
+        return own[word] / len(rows) - everywhere[word] / total
+
+    return sorted(fit, key=lambda word: (-lead(word), -own[word], word))[:WORDS]
+
+
+def _words(rows: Sequence[Row], scan: Scan) -> Counter[str]:
+    """In how many texts each harmless word stands."""
+    made, seen, capital = Counter[str](), Counter[str](), Counter[str]()
+    barred: set[str] = set()
+    for row in rows:
+        try:
+            spans = [(each.start, each.end) for each in checked(row.text, scan)]
+        except Unchecked:
+            continue
+        here = set()
+        for found in _WORD.finditer(row.text):
+            word = found.group().lower()
+            here.add(word)
+            if any(start < found.end() and found.start() < end for start, end in spans):
+                barred.add(word)
+            if not _STARTS.search(row.text[max(0, found.start() - 4) : found.start()]):
+                seen[word] += 1
+                capital[word] += found.group()[0].isupper()
+        made.update(here)
+    barred |= {word for word, n in seen.items() if 2 * capital[word] > n}
+    return Counter({word: n for word, n in made.items() if word not in barred})
+
+
+def _told(task: str, words: list[str], rows: Sequence[Row]) -> Cluster:
+    gates: Counter[Any] = Counter(gate for row in rows for gate in set(row.gates))
+    labels: Counter[Any] = Counter(row.label for row in rows if row.label)
+    return {
+        "task": task,
+        "words": words,
+        "rows": len(rows),
+        "gates": dict(gates.most_common()),
+        "labels": dict(labels.most_common()),
+    }

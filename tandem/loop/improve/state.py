@@ -1,0 +1,124 @@
+"""Up to where rows were used, what the LLM was paid to label, and that no two runs overlap.
+
+Nothing here holds a text. Files are replaced as a whole, or grow by whole lines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from tandem.errors import TandemError
+from tandem.models.files import write_atomically
+from tandem.settings import Settings
+
+FOLDER: Final = ".tandem/improve"
+_STATE: Final = "state.json"
+_LABELS: Final = "labels.jsonl"
+
+
+class Busy(TandemError):
+    """Another `tandem improve` is at work."""
+
+    code = "improve_busy"
+
+
+@dataclass(frozen=True)
+class State:
+    """The folder of `tandem improve`."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> State:
+        """That of these settings."""
+        return cls(settings.path(FOLDER))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the lock; it goes with the process, however that ends.
+
+        Raises
+        ------
+        Busy: another run has it. TandemError: the folder cannot be written.
+        """
+        lock = FileLock(self.folder / "improve.lock", timeout=0, mode=0o600)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            raise Busy(
+                "Another `tandem improve` is at work; this one did nothing.",
+                "Wait for it: its report tells what it did.",
+            ) from None
+        except OSError as error:
+            raise _unwritable(self.folder, error) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def used(self) -> dict[str, float]:
+        """By task, the moment (Unix seconds) of the newest row that a finished run has used."""
+        path = self.folder / _STATE
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))["used"]
+            return {str(task): float(moment) for task, moment in told.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise TandemError(
+                f"{path} cannot be read: it is damaged. Nothing was changed.",
+                "Remove it: the next run then looks at all rows of the ledger again.",
+            ) from None
+
+    def use(self, moments: Mapping[str, float]) -> None:
+        """Note that rows up to `moments` were used. Raises TandemError where that fails."""
+        self._replace(_STATE, json.dumps({"used": {**self.used(), **moments}}, indent=1))
+
+    def labels(self, llm: str) -> dict[str, str]:
+        """By run, the labels that the LLM of identity `llm` was asked for by earlier runs."""
+        try:
+            lines = (self.folder / _LABELS).read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return {}
+        found: dict[str, str] = {}
+        for line in lines:
+            try:
+                told = json.loads(line)
+                if told["llm"] == llm:
+                    found[str(told["run"])] = str(told["label"])
+            except (ValueError, KeyError, TypeError):
+                continue  # the last line of a run that was killed
+        return found
+
+    def add_label(self, run_id: str, label: str, llm: str) -> None:
+        """Keep a label that was paid for. Raises TandemError where it cannot be written."""
+        line = json.dumps({"run": run_id, "label": label, "llm": llm}, ensure_ascii=False)
+        path = self.folder / _LABELS
+        try:
+            path.touch(mode=0o600)
+            with path.open("a", encoding="utf-8") as stream:
+                # A line of its own, whatever a killed run left behind.
+                stream.write(f"\n{line}\n")
+        except OSError as error:
+            raise _unwritable(path, error) from None
+
+    def _replace(self, name: str, text: str) -> None:
+        try:
+            write_atomically(self.folder / name, text)
+        except OSError as error:
+            raise _unwritable(self.folder / name, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> TandemError:
+    return TandemError(
+        f"{path} cannot be written: {error.strerror or error}. The rows count as not used.",
+        "Make room, or make it writable, and start again: the same rows are taken.",
+    )
