@@ -13,6 +13,7 @@ import typer
 from tandem.cli import (
     adapters,
     ask,
+    audit,
     calibrate,
     check,
     contracts,
@@ -54,6 +55,7 @@ app.command("report")(report.command)
 app.command("replay")(replay.command)
 app.command("calibrate")(calibrate.command)
 app.command("check")(check.command)
+app.command("audit")(audit.command)
 app.command("tune")(tune.command)
 app.command("improve")(improve.command)
 app.command("eval")(eval_command.command)

@@ -1,0 +1,168 @@
+"""From what a log's record says to a row: numbers, tokens, hashes, and what is refused."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from tandem.loop.audit.row import LogRow
+from tandem.loop.audit.times import Clock
+from tandem.nodes.texts import CUT_MARK
+from tandem.records import SENSITIVITIES
+
+CHARS_A_TOKEN: Final = 4
+"""English text, by OpenAI's rule of thumb; where a log counts tokens, its count goes."""
+_NAME_CHARS: Final = 80
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_SIGNS: Final = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+_DIGITS: Final = re.compile(r"\d+")
+_SPACES: Final = re.compile(r"\s+")
+
+
+class Unreadable(Exception):
+    """A record cannot become a row, for the reason given, which holds no text of the log."""
+
+
+@dataclass
+class Draft:
+    """What a record says, as it says it."""
+
+    when: Any = None
+    text: str = ""
+    system: str = ""
+    input_chars: int | None = None
+    """Of the whole prompt; None: those of `text` and `system`."""
+    output_chars: int | None = None
+    input_tokens: Any = None
+    output_tokens: Any = None
+    model: Any = ""
+    provider: Any = ""
+    cost: Any = None
+    currency: Any = ""
+    seconds: Any = None
+    ended: Any = None
+    """When it ended, where `seconds` are not told."""
+    error: Any = False
+    tenant: Any = ""
+    task: Any = ""
+    sensitivity: Any = ""
+    complexity: Any = None
+    latency: Any = ""
+    local: bool = False
+
+
+def finished(draft: Draft, clock: Clock, where: str, kept_chars: int) -> LogRow:
+    """The row of `draft`; `where` names its place for errors.
+
+    Raises
+    ------
+    Unreadable: a field has no value of its kind.
+    InvalidRequest: see Clock.
+    """
+    when = _moment(draft.when, "when", clock, where)
+    seconds = _number(draft.seconds, "seconds")
+    if seconds is None and when and (ended := _moment(draft.ended, "end", clock, where)):
+        seconds = (ended - when).total_seconds()
+    tokens_in, tokens_out = (
+        _number(draft.input_tokens, "input_tokens"),
+        _number(draft.output_tokens, "output_tokens"),
+    )
+    chars_in = draft.input_chars
+    if chars_in is None and (draft.text or draft.system):
+        chars_in = len(draft.text) + len(draft.system)
+    return LogRow(
+        when=when,
+        prompt=prompt_hash(draft.system),
+        text=_cut(draft.text, kept_chars),
+        system=_cut(draft.system, kept_chars),
+        input_tokens=_tokens(tokens_in, chars_in),
+        output_tokens=_tokens(tokens_out, draft.output_chars),
+        estimated=(tokens_in is None and chars_in is not None)
+        or (tokens_out is None and draft.output_chars is not None),
+        model=_name(draft.model),
+        provider=_name(draft.provider),
+        cost=_number(draft.cost, "cost"),
+        currency=currency_code(draft.currency),
+        seconds=None if seconds is None or seconds < 0 else seconds,
+        error=_failed(draft.error),
+        tenant=_name(draft.tenant),
+        task=_name(draft.task),
+        sensitivity=draft.sensitivity if draft.sensitivity in SENSITIVITIES else "",
+        complexity=_number(draft.complexity, "complexity"),
+        latency=draft.latency if draft.latency in ("realtime", "async") else "",
+        local=draft.local,
+    )
+
+
+def prompt_hash(system: str) -> str:
+    """The first 8 hex digits of SHA-256 over the system prompt, empty of none.
+
+    Numbers count as the same number and runs of blanks as one, so that a date or a customer's
+    number in a template makes no new prompt.
+    """
+    plain = _SPACES.sub(" ", _DIGITS.sub("0", system)).strip()
+    return sha256(plain.encode("utf-8", "replace")).hexdigest()[:8] if plain else ""
+
+
+def currency_code(told: Any) -> str:
+    """Three capital letters (ISO 4217); empty where nothing is told.
+
+    Raises
+    ------
+    Unreadable: it is no currency.
+    """
+    text = str(told or "").strip()
+    code = _SIGNS.get(text, text.upper())
+    if code and not _CURRENCY.fullmatch(code):
+        raise Unreadable("field `currency` is no currency's code (USD, EUR...)")
+    return code
+
+
+def _moment(value: Any, name: str, clock: Clock, where: str) -> Any:
+    try:
+        return clock.read(value, where)
+    except ValueError:
+        raise Unreadable(f"field `{name}` is no time") from None
+
+
+def _number(value: Any, name: str) -> float | None:
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        text = value.strip().lstrip("$€£").replace(",", "") if isinstance(value, str) else value
+        number = float(text)
+    except (TypeError, ValueError, OverflowError):
+        raise Unreadable(f"field `{name}` is no number") from None
+    if not math.isfinite(number) or number < 0:
+        raise Unreadable(f"field `{name}` is no number from 0 on")
+    return number
+
+
+def _tokens(counted: float | None, chars: int | None) -> int | None:
+    if counted is not None:
+        return round(counted)
+    return None if chars is None else math.ceil(chars / CHARS_A_TOKEN)
+
+
+def _failed(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() not in {"", "0", "false", "no", "none", "null", "success"}
+    return bool(value)
+
+
+def _name(value: Any) -> str:
+    """A name in a report: short, on one line."""
+    text = str(value) if isinstance(value, str | int) else ""
+    return _SPACES.sub(" ", text).strip()[:_NAME_CHARS]
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}{CUT_MARK}{text[-half:]}"
