@@ -30,6 +30,7 @@ from tandem.cli import (
     routing,
     run,
     runs,
+    select,
     tune,
 )
 from tandem.cli import eval as eval_command
@@ -53,6 +54,7 @@ app.command("run")(run.command)
 app.command("feedback")(feedback.command)
 app.command("report")(report.command)
 app.command("replay")(replay.command)
+app.command("select")(select.command)
 app.command("calibrate")(calibrate.command)
 app.command("check")(check.command)
 app.command("audit")(audit.command)
