@@ -15,6 +15,8 @@ from simpleeval import InvalidExpression, SimpleEval  # type: ignore[import-unty
 from tandem.tools.base import Tool, ToolArgumentError, parameters
 
 MAX_CHARS: Final = 200
+MAX_WRITTEN: Final = 2 * MAX_CHARS
+"""Before thousands separators and the like are taken out."""
 MAX_BITS: Final = 1024
 """Largest size of a power; also keeps the longest expression's products small."""
 NAMES: Final = {"pi": math.pi, "e": math.e}
@@ -25,7 +27,8 @@ _TIMES: Final = re.compile(r"(?<=[\d)])\s*[x\u00d7\u00b7]\s*(?=[\d(.])")
 _PERCENT_OF: Final = re.compile(r"(\d+(?:\.\d+)?|\))\s*%\s*of\b", re.IGNORECASE)
 # A percent sign before an operand is the remainder (10 % 3); any other one is per cent.
 _PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?|\))\s*%(?!\s*[\d(.pe])")
-_ALLOWED: Final = re.compile(r"(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+|pi|e|[-+*/%()]|\s)+")
+# Possessive: nothing is tried again, or a number of thirty digits would take hours.
+_ALLOWED: Final = re.compile(r"(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+|pi|e|[-+*/%()]|\s)++")
 
 
 def calculate(expression: str) -> int | float:
@@ -39,8 +42,8 @@ def calculate(expression: str) -> int | float:
     ------
     ToolArgumentError: it is no arithmetic, divides by zero, or gets too large.
     """
-    text = _normalised(expression)
-    if len(text) > MAX_CHARS:
+    text = _normalised(expression[: MAX_WRITTEN + 1])
+    if len(text) > MAX_CHARS or len(expression) > MAX_WRITTEN:
         raise ToolArgumentError(f"calculate: the expression is longer than {MAX_CHARS} characters.")
     if not text or not _ALLOWED.fullmatch(text):
         raise ToolArgumentError(

@@ -17,7 +17,8 @@ from simpleeval import InvalidExpression, simple_eval  # type: ignore[import-unt
 from tandem.records import GateFailure
 
 _NUMBER: Final = r"[$€£]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?%?"
-_LEFT: Final = re.compile(rf"(?:[\s()+\-*/]|{_NUMBER})*$")
+# Possessive: nothing is tried again, or a number of thirty digits would take hours.
+_LEFT: Final = re.compile(rf"(?:[\s()+\-*/]|{_NUMBER})*+$")
 _RIGHT: Final = re.compile(rf"\s*(-?\s*{_NUMBER})(?![\d,.]*\d)(?!\s*[+\-*/^(])")
 _OPERATOR: Final = re.compile(r"(?<=[\d)%])\s*[+\-*/]\s*(?=[\d(\-$€£])")
 _LATEX: Final = (

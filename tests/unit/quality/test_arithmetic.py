@@ -79,3 +79,9 @@ def test_a_result_is_right_where_it_is_the_value(a: int, b: int, sign: str, off:
 @given(st.text(alphabet="0123456789 +-*/().,=%$x^\n", max_size=60))
 def test_any_text_is_judged(text: str) -> None:
     assert all(equation.expression for equation in equations(text))
+
+
+def test_a_long_number_is_read_once() -> None:
+    assert equations(f"{'1' * 40} abc = 5") == []
+    (found,) = equations("3.14159265358979323846264338327950288 - 0.14 = 3.0")
+    assert found.right

@@ -64,6 +64,8 @@ def test_whole_results_are_integers() -> None:
         ("1e400 - 1e400", "too large"),
         ("(-8) ** 0.5", "no real number"),
         ("1+" * 200 + "1", "longer than"),
+        ("1" * 100_000 + "%", "longer than"),
+        ("1" * 60 + "a", "only numbers"),
         ("-" * 190 + "(1", "no complete"),
         ("(" * 90 + "1" + ")" * 89, "no complete"),
     ],
