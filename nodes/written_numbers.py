@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from tandem.quality.arithmetic import Equation, equations
 from tandem.quality.support import content_words
@@ -39,7 +39,7 @@ def ungrounded(text: str, sources: Iterable[str]) -> list[str]:
     return [
         text[number.start : number.end]
         for number in written(text)
-        if not number.readings & (known | computed) and not _rounded(number, computed)
+        if not number.readings & (known | computed) and not rounds_to(number, computed)
     ]
 
 
@@ -57,11 +57,14 @@ def _decimal(number: float) -> Decimal:
     return abs(Decimal(str(number)))
 
 
-def _rounded(number: FoundNumber, computed: Iterable[Decimal]) -> bool:
-    for reading in number.readings:
-        exponent = reading.as_tuple().exponent
-        places = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
-        for result in computed:
-            if result.quantize(places, rounding=ROUND_HALF_UP) == reading:
-                return True
-    return False
+def rounds_to(number: FoundNumber, results: Iterable[Decimal]) -> bool:
+    """Whether a written number is one of `results`, rounded to the places that are written."""
+    rounded = [abs(result) for result in results]
+    return any(_is_near(reading, rounded) for reading in number.readings)
+
+
+def _is_near(reading: Decimal, results: Iterable[Decimal]) -> bool:
+    exponent = reading.as_tuple().exponent
+    # Of the last place that is written; a half is rounded up. (quantize refuses large numbers.)
+    half = Decimal(5).scaleb((exponent if isinstance(exponent, int) else 0) - 1)
+    return any(reading - half <= result < reading + half for result in results)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 from tandem.models.tier import Prompt, TierCall
 from tandem.nodes.agent.dispatching import unresolved
 from tandem.nodes.agent.references import CALCULATE, number_of, resolve
 from tandem.nodes.passages import Passage, condensed
-from tandem.quality.support import content_words
-from tandem.quality.values import FoundNumber, find_numbers
+from tandem.nodes.written_numbers import readings_of, rounds_to, written
 from tandem.quality.wording import not_empty, not_refusal, not_truncated
 from tandem.records import Attempt, GateFailure, Message, Step
 from tandem.tools.base import ToolError
@@ -238,7 +237,7 @@ def ungrounded_numbers(text: str, prepared: Mapping[str, Any]) -> list[str]:
     hold. A computed number may be rounded."""
     steps: Sequence[Step] = prepared["steps"]
     sources = [str(prepared["request_text"]), *(_source(step) for step in steps)]
-    known = {reading for source in sources for reading in _readings(source)}
+    known = set().union(*(readings_of(source) for source in sources))
     computed = [
         Decimal(str(number))
         for step in steps
@@ -246,42 +245,13 @@ def ungrounded_numbers(text: str, prepared: Mapping[str, Any]) -> list[str]:
     ]
     return [
         text[found.start : found.end]
-        for found in _written(text)
-        if not (found.readings & known) and not _rounds_to(found, computed)
+        for found in written(text)
+        if not (found.readings & known) and not rounds_to(found, computed)
     ]
 
 
 def _source(step: Step) -> str:
     return json.dumps([step["arguments"], step["result"]], ensure_ascii=False)
-
-
-def _readings(text: str) -> set[Decimal]:
-    found = {reading for number in find_numbers(text) for reading in number.readings}
-    # content_words writes number words in digits.
-    return found | {Decimal(word) for word in content_words(text) if word.isdecimal()}
-
-
-def _written(text: str) -> list[FoundNumber]:
-    """Numbers of an answer, each once: not both 5 and 100 and, across the space, "5 100"."""
-    found = find_numbers(text)
-    return [
-        number
-        for number in found
-        if not any(
-            other is not number and number.start <= other.start and other.end <= number.end
-            for other in found
-        )
-    ]
-
-
-def _rounds_to(found: FoundNumber, computed: Sequence[Decimal]) -> bool:
-    for reading in found.readings:
-        exponent = reading.as_tuple().exponent
-        places = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
-        for number in computed:
-            if number.quantize(places, rounding=ROUND_HALF_UP).copy_abs() == reading:
-                return True
-    return False
 
 
 def _uncited(output: Mapping[str, Any], steps: Sequence[Step]) -> list[GateFailure]:

@@ -31,3 +31,15 @@ def test_a_number_stands_in_a_source_or_is_computed_from_some(text: str, wrong: 
 @given(st.text())
 def test_a_text_is_grounded_in_itself(text: str) -> None:
     assert ungrounded(text, [text]) == []
+
+
+def test_a_result_of_any_size_can_be_compared() -> None:
+    product = f"{10**15} * {10**15} = {10**30}, and 240."
+    assert ungrounded(product, [*SOURCES, str(10**15)]) == []
+    thirds = f"3.{'3' * 40}"
+    assert ungrounded(f"40 / 12 = 3.33, or {thirds}.", SOURCES) == [thirds]
+
+
+def test_a_half_is_rounded_up() -> None:
+    assert ungrounded("75 / 40 = 1.875, about 1.88.", SOURCES) == []
+    assert ungrounded("75 / 40 = 1.875, about 1.87.", SOURCES) == ["1.87"]
