@@ -43,6 +43,12 @@ class NoReader(ToolError):
     code = "model_unavailable"
 
 
+class Unapproved(ToolError):
+    """A step may not be carried out without a person."""
+
+    code = "needs_approval"
+
+
 class OutOfTime(ToolError):
     """There was no time left for the call."""
 
@@ -98,6 +104,9 @@ class _Work:
         tool = self.actor.tools.get(self.step["tool"])
         if tool is None:
             raise ToolError(f"There is no tool {self.step['tool']!r}.")
+        if tool.side_effects:
+            # Dispatch sends it to approve. This holds even if it became one with effects since.
+            raise Unapproved(f"{tool.name} has side effects, and no person was asked.")
         try:
             found = self._call(tool)
         except ToolArgumentError as error:
@@ -147,12 +156,18 @@ class _Work:
         return passages
 
     def _corrected(self, tool: Tool, error: ToolArgumentError) -> Any:
-        call = self.actor.llm()
-        messages = correction_messages(self.request, tool)
+        """What the tool gives with other arguments; the model is paid whatever comes of them."""
+        call, failure = self.actor.llm(), None
+        worked: dict[str, Any] | None = None
         try:
+            messages = correction_messages(self.request, tool)
             for _ in range(CORRECTIONS):
                 messages += _problem(self.arguments, error)
-                chosen = call.choose_calls(messages, [tool.function], MAX_TOKENS)
+                try:
+                    chosen = call.choose_calls(messages, [tool.function], MAX_TOKENS)
+                except (ModelError, EgressBlocked) as broken:
+                    failure = broken.info()
+                    raise
                 if not chosen:
                     break
                 self.arguments = dict(chosen[0].arguments)
@@ -161,13 +176,11 @@ class _Work:
                 except ToolArgumentError as again:
                     error = again
                 else:
-                    self.attempts.append(call.attempt(self.arguments))
+                    worked = self.arguments
                     return result
-        except (ModelError, EgressBlocked) as failure:
-            self.attempts.append(call.attempt(None, error=failure.info()))
-            raise
-        self.attempts.append(call.attempt(None))
-        raise error
+            raise error
+        finally:
+            self.attempts.append(call.attempt(worked, error=failure))
 
     def _is_computed_with(self) -> bool:
         """Whether a later step calculates with this result as a whole."""

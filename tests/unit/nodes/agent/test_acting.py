@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -176,6 +177,28 @@ def test_time_and_unknown_tools() -> None:
     assert "ran out" in late["error"]
     (unknown,), _ = carry_out(actor(), [step("s1", "shell")])
     assert "no tool" in unknown["error"]
+
+
+def test_a_correction_is_paid_though_the_tool_fails_then() -> None:
+    def fail(arguments: Any) -> Any:
+        if arguments["query"] == "b":
+            raise ToolError("It is down.")
+        raise ToolArgumentError("Say b.")
+
+    llm = FakeTierCall(name="llm", calls=[[ToolCall(SEARCH, {"query": "b"})]])
+    acting = actor(llm, tools={SEARCH: search(fail)})
+    planned = step("s1", SEARCH, query="a")
+    ended, (attempt,) = acting.carry_out(REQUEST, [planned], planned)
+    assert ended["status"] == "failed"
+    assert attempt["cost"] == llm.attempt(None)["cost"] > 0
+    assert attempt["error"] is None  # the model did its part
+
+
+def test_what_has_side_effects_is_never_called_here() -> None:
+    called: list[Any] = []
+    mail = replace(search(called.append), name="mail", side_effects=True)
+    (ended,), _ = carry_out(actor(tools={"mail": mail}), [step("s1", "mail", query="a")])
+    assert (ended["status"], ended["code"], called) == ("failed", "needs_approval", [])
 
 
 def test_a_refusal_of_the_tool_itself_is_corrected() -> None:
