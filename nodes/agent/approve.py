@@ -13,13 +13,12 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from tandem.checkpoints.durable import DurableRuns
-from tandem.errors import RunStateError
 from tandem.ledger.effects import ENDED
 from tandem.nodes.agent.approval import Answered, answered, question
 from tandem.nodes.agent.dispatching import failed
 from tandem.nodes.agent.effects import Effects
 from tandem.nodes.agent.state import AgentState
-from tandem.nodes.agent.tools import Toolbox
+from tandem.nodes.agent.tools import Toolbox, needed
 from tandem.nodes.binding import context_of
 from tandem.nodes.state import Context
 from tandem.records import Approval, Step
@@ -45,13 +44,7 @@ class Approve:
         return {"results": [step]}
 
     def _ended(self, state: AgentState, runtime: Runtime[Context]) -> Step:
-        tool = self.toolbox(state, context_of(runtime)).get(state["step"]["tool"])
-        if tool is None:
-            raise RunStateError(
-                "The run needs a tool that is not known here; nothing was done, nothing is lost.",
-                "Resume it where that tool is: in the application that brings it, or with its "
-                "settings.",
-            )
+        tool = needed(self.toolbox(state, context_of(runtime)), state["step"]["tool"])
         effects = Effects.of(self.services, state, tool)
         row, before = effects.asked(), effects.before()
         while row["status"] not in ENDED:

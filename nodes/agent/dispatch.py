@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 from tandem.nodes.agent.dispatching import arrange, carried_out, cut_short, may_replan
 from tandem.nodes.agent.limits import limit_reached
 from tandem.nodes.agent.state import AgentState
-from tandem.nodes.agent.tools import Toolbox
+from tandem.nodes.agent.tools import Toolbox, needed
 from tandem.nodes.binding import context_of
 from tandem.nodes.state import Context
 from tandem.services import Services
@@ -30,17 +30,21 @@ class Dispatch:
 
     def __call__(self, state: AgentState, runtime: Runtime[Context]) -> dict[str, Any]:
         """Decide what comes next."""
-        update = {**taken_in(state), **waited_for(state, self.clock())}
+        update = taken_in(state)
         settings = self.services.settings
         spent = {**state, **update}
         limit = limit_reached(spent, settings.limits, settings.currency, self.clock())
         if limit:
             update["steps"] = cut_short(update["steps"], limit)
             return {**update, "limit": limit, "next": "synthesise"}
-        arranged = arrange(update["steps"], self.toolbox(state, context_of(runtime)))
+        tools = self.toolbox(state, context_of(runtime))
+        for step in update["steps"]:
+            if step["status"] == "planned":
+                needed(tools, step["tool"])
+        arranged = arrange(update["steps"], tools)
         update |= {"steps": arranged.steps, "sendings": arranged.sendings}
         if arranged.sendings:
-            return {**update, "sent": self.clock(), "next": "send"}
+            return {**update, "next": "send"}
         if not may_replan(arranged.steps):
             return {**update, "next": "synthesise"}
         most = settings.limits.agent_steps
@@ -48,18 +52,6 @@ class Dispatch:
             return {**update, "next": "plan"}
         limit = f"the limit of {most} steps is reached (limits.agent_steps)"
         return {**update, "limit": limit, "next": "synthesise"}
-
-
-def waited_for(state: AgentState, now: float) -> dict[str, float]:
-    """The deadline moved by what a person took to answer, which is no time of the run's."""
-    if not any(sending["node"] == "approve" for sending in state.get("sendings", [])):
-        return {}
-    waited = max(0.0, now - state.get("sent", now))
-    return {
-        "deadline": state["deadline"] + waited,
-        "waited": state.get("waited", 0.0) + waited,
-        "sent": now,
-    }
 
 
 def taken_in(state: AgentState) -> dict[str, Any]:

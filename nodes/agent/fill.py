@@ -11,7 +11,7 @@ from tandem.nodes.agent.dispatching import failed
 from tandem.nodes.agent.filling import fill
 from tandem.nodes.agent.plan_prompt import request_text
 from tandem.nodes.agent.state import AgentState
-from tandem.nodes.agent.tools import Toolbox
+from tandem.nodes.agent.tools import Toolbox, needed
 from tandem.nodes.binding import bind, context_of
 from tandem.nodes.state import Context
 from tandem.records import Step
@@ -29,7 +29,7 @@ class Fill:
     def __call__(self, state: AgentState, runtime: Runtime[Context]) -> dict[str, Any]:
         """Fill in the arguments."""
         step, tier = state["step"], state["decision"]["tier"]
-        tool = self.toolbox(state, context_of(runtime))[step["tool"]]
+        tool = needed(self.toolbox(state, context_of(runtime)), step["tool"])
         filled = fill(
             tool.function,
             request_text(state["request"]),

@@ -13,15 +13,13 @@ SHARE_FOR_STEPS: Final = 0.8
 
 
 def ends_at(state: Mapping[str, Any], limits: Limits) -> float:
-    """Unix time, in seconds, until which steps may work; what a person took to answer comes on
-    top (`deadline` holds that already)."""
-    begun = state["started"] + state.get("waited", 0.0)
-    return float(begun + min(limits.agent_seconds, _share(state)))
+    """Unix time, in seconds, until which steps may work. `started` and `deadline` are those since
+    the last pause (nodes/closing.py): what a person took to answer is no time of the run's."""
+    return float(state["started"] + min(limits.agent_seconds, _share(state)))
 
 
 def _share(state: Mapping[str, Any]) -> float:
-    allowed = state["deadline"] - state["started"] - state.get("waited", 0.0)
-    return float(SHARE_FOR_STEPS * allowed)
+    return float(SHARE_FOR_STEPS * (state["deadline"] - state["started"]))
 
 
 def limit_reached(state: Mapping[str, Any], limits: Limits, currency: str, now: float) -> str:
@@ -29,7 +27,7 @@ def limit_reached(state: Mapping[str, Any], limits: Limits, currency: str, now: 
 
     Parameters
     ----------
-    state: `attempts`, `delegated`, `started`, `deadline` and, where there is one, `waited`.
+    state: `attempts`, `delegated`, `started` and `deadline`.
     now: unix time, seconds.
     """
     attempts = state["attempts"]

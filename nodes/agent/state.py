@@ -35,9 +35,5 @@ class AgentState(State, total=False):
     """What delegated requests cost; dispatch adds them to `delegated`."""
     sendings: list[Sending]
     """What dispatch decided on; the router turns each into a Send."""
-    sent: float
-    """When dispatch sent them; unix time, seconds."""
-    waited: float
-    """Seconds that the run waited for a person; they do not count."""
     limit: str
     """The limit that was reached, in words."""

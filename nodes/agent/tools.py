@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tandem.errors import RunStateError
 from tandem.nodes.binding import keeps_private
 from tandem.nodes.state import Context, State
 from tandem.records import Answer, Delegated, Request
@@ -43,6 +44,23 @@ class Toolbox:
     def _mcp_run(self, state: State, context: Context) -> McpRun:
         vault = self.services.vaults.of(state["run_id"], state["deadline"])
         return McpRun(state["profile"], vault, keeps_private(state, context))
+
+
+def needed(tools: Mapping[str, Tool], name: str) -> Tool:
+    """The tool of a planned step. Plans name known tools only, so that one which is not here was
+    known where the run began.
+
+    Raises
+    ------
+    RunStateError: it is not here; the run can go on elsewhere.
+    """
+    if name not in tools:
+        raise RunStateError(
+            "The run needs a tool that is not known here; nothing was done, nothing is lost.",
+            "Resume it where that tool is: in the application that brings it, or with its "
+            "settings.",
+        )
+    return tools[name]
 
 
 def agent_tools(

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from tandem.nodes.agent.dispatch import waited_for
 from tandem.nodes.agent.limits import ends_at, limit_reached
 from tandem.settings import Limits
 from tests.unit.fakes import FakeTierCall, completion
@@ -43,16 +42,3 @@ def test_a_limit_that_is_reached_is_named(spent: Any, now: float, named: str) ->
 def test_steps_leave_time_for_the_answer() -> None:
     assert ends_at(state(deadline=1010.0), LIMITS) == 1008.0
     assert ends_at(state(deadline=2000.0), LIMITS) == 1040.0
-
-
-def test_what_a_person_took_to_answer_does_not_count() -> None:
-    sending: Any = {"node": "approve", "step": {}}
-    before: Any = state(sendings=[sending], sent=1010.0)
-    after = {**before, **waited_for(before, 1510.0)}
-    assert (after["deadline"], after["waited"]) == (1600.0, 500.0)
-    assert limit_reached(after, LIMITS, "EUR", 1539.0) == ""
-    assert "agent_seconds" in limit_reached(after, LIMITS, "EUR", 1540.0)
-    # Nobody waits twice for the same answer.
-    assert waited_for(after, 1510.0)["waited"] == 500.0
-    acting: Any = state(sendings=[{"node": "act", "step": {}}], sent=1010.0)
-    assert waited_for(acting, 1510.0) == {}
