@@ -110,7 +110,7 @@ class Tandem:
 
         Parameters
         ----------
-        step: its id; may be left out where one step waits.
+        step: its id; may be left out where the run has asked about one step and no other.
         again: do it although it may have happened; happened: do not, and count it as done. One of
             the two is needed for a step that was under way when its process died.
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from tandem.checkpoints.opening import errors
+from tandem.errors import RunBusy
 
 
 @dataclass
@@ -34,6 +36,8 @@ class UnderWay:
     """Its checkpoints are written."""
     noted: bool
     """`on_kept` was called, now or in the process that began the run."""
+    since: float
+    """Unix time, seconds."""
     stack: ExitStack = field(default_factory=ExitStack)
     """Closed when the run leaves this process."""
 
@@ -73,19 +77,39 @@ class DurableRuns(BaseCheckpointSaver[str]):
     def running(
         self, thread_id: str, run_id: str, *, kept: bool = False, noted: bool = False
     ) -> Iterator[UnderWay]:
-        """Announce that this process works at a run: for as long as the block lasts."""
-        run = UnderWay(thread_id, run_id, kept, noted)
-        with run.stack:
+        """Announce that this process works at a run: for as long as the block lasts.
+
+        Raises
+        ------
+        RunBusy: it works at another run of the thread, whose checkpoints are written.
+        """
+        run = UnderWay(thread_id, run_id, kept, noted, time.time())
+        with self._lock:
+            other = self._under_way.get(thread_id)
+            if other is not None and other.kept:
+                # Its checkpoints would be taken for those of the new one.
+                raise RunBusy(
+                    "Another run is under way on this thread; nothing was done here.",
+                    "Wait until it is done, or give runs threads of their own.",
+                )
             self._under_way[thread_id] = run
+        with run.stack:
             try:
                 yield run
             finally:
-                self._under_way.pop(thread_id, None)
+                with self._lock:
+                    if self._under_way.get(thread_id) is run:
+                        del self._under_way[thread_id]
 
     def writes(self, thread_id: str) -> bool:
         """Whether what happens on a thread is written now."""
         run = self._under_way.get(thread_id)
         return run is None or run.kept
+
+    def seconds_at(self, thread_id: str) -> float:
+        """How long this process has worked at the run of a thread; 0 where it does not."""
+        run = self._under_way.get(thread_id)
+        return time.time() - run.since if run else 0.0
 
     @property
     def inner(self) -> BaseCheckpointSaver[str]:

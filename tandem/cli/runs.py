@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True)
 RunId = Annotated[str, typer.Argument(help="The run's id; see `tandem runs list`.")]
-StepId = Annotated[str, typer.Argument(help="The step, such as s2; not needed where one waits.")]
+StepId = Annotated[
+    str, typer.Argument(help="The step, such as s2; needed once the run has asked about two.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -13,7 +13,7 @@ from tandem.checkpoints.durable import DurableRuns
 from tandem.errors import Cancelled, RunBusy, RunExpired, RunStateError
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
-from tandem.ledger.kept import kept, list_kept
+from tandem.ledger.kept import kept, list_kept, worked
 from tandem.ledger.store import RUNNING, Ledger
 from tandem.records import Answer
 from tandem.runs.keeping import delete_old
@@ -49,7 +49,7 @@ class Standing:
         rows = list_kept(self._ledger, only_open=only_open, limit=limit)
         by_run = effects.of_runs(self._ledger, [row["run_id"] for row in rows])
         for row in rows:
-            undecided = _undecided(by_run[row["run_id"]])
+            undecided = _undecided(by_run[row["run_id"]]) if row["status"] == RUNNING else []
             row |= {"state": self._state(row, undecided), "waits_for": undecided}
         return rows
 
@@ -77,13 +77,20 @@ class Standing:
         note = kept(self._ledger, run_id)
         if note is None or self.saver is None:
             return None
-        snapshot = self._snapshot(config_of(note["thread_id"], self.services))
+        config = config_of(note["thread_id"], self.services)
+        snapshot = self._snapshot(config)
         if snapshot.values.get("run_id") != run_id:
             return None
         if self._row(run_id)["status"] != RUNNING:
             answer = cast("Answer | None", snapshot.values.get("answer"))
             return answer if answer and answer["run_id"] == run_id else None
-        return waiting_answer(snapshot, pending(snapshot, self._ledger))
+        return self._waiting(config)
+
+    def _waiting(self, config: RunnableConfig, now_s: float = 0.0) -> Answer:
+        """The answer of a run that is not over, which is worked at for `now_s` by now."""
+        snapshot = self._snapshot(config)
+        seconds = worked(self._ledger, snapshot.values["run_id"]) + now_s
+        return waiting_answer(snapshot, pending(snapshot, self._ledger), seconds)
 
     def purge(self) -> int:
         """Delete checkpoints that are older than the settings allow; how many runs they were of."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -46,8 +45,13 @@ def pending(snapshot: StateSnapshot, ledger: Ledger) -> list[Pending]:
     return sorted(found, key=lambda one: (len(one.approval["step_id"]), one.approval["step_id"]))
 
 
-def waiting_answer(snapshot: StateSnapshot, waits: list[Pending]) -> Answer:
-    """The answer of a run that is not over: what was done, what it cost, and what it asks."""
+def waiting_answer(snapshot: StateSnapshot, waits: list[Pending], seconds: float) -> Answer:
+    """The answer of a run that is not over: what was done, what it cost, and what it asks.
+
+    Parameters
+    ----------
+    seconds: that it was worked at.
+    """
     state = reached(snapshot)
     profile, decision = state["profile"], state["decision"]
     approvals = [each.approval for each in waits]
@@ -65,7 +69,7 @@ def waiting_answer(snapshot: StateSnapshot, waits: list[Pending]) -> Answer:
         "cost": total_cost(state),
         "all_llm_cost": 0.0,
         "all_llm_estimated": True,
-        "seconds": time.time() - state["started"],
+        "seconds": seconds,
         "profile": profile,
         "steps": state["steps"],
         "reasons": [*profile["reasons"], *decision["reasons"], *asked],

@@ -22,7 +22,7 @@ from tandem.nodes.state import Context
 from tandem.records import Answer
 from tandem.runs.forking import begin_fork, find_step
 from tandem.runs.standing import Standing, config_of, ending
-from tandem.runs.waiting import Pending, pending, waiting_answer
+from tandem.runs.waiting import Pending, pending
 
 GONE: Final = "Its checkpoints are deleted by now, or lie elsewhere (checkpoints.url)."
 
@@ -48,7 +48,7 @@ class Runs(Standing):
         thread = _thread(config)
         named = self.own and thread != context.run_id
         with self.saver.running(thread, context.run_id, kept=named) as run:
-            run.stack.callback(self._let_go, run, time.time())
+            run.stack.callback(self._let_go, run)
             yield {"durability": "sync"}
 
     def ended(self, config: RunnableConfig, result: Any) -> Answer:
@@ -62,8 +62,7 @@ class Runs(Standing):
 
     def waiting(self, config: RunnableConfig) -> Answer:
         """The answer of a run that waits for a person."""
-        snapshot = self._snapshot(config)
-        return waiting_answer(snapshot, pending(snapshot, self.services.ledger))
+        return self._waiting(config, cast("DurableRuns", self.saver).seconds_at(_thread(config)))
 
     def resume(self, run_id: str) -> Answer:
         """Go on with a run where it was; finished steps are not done again.
@@ -81,7 +80,8 @@ class Runs(Standing):
 
         Parameters
         ----------
-        step_id: may be empty where one step waits.
+        step_id: may be empty where the run has asked about one step and no other: said twice, a
+            bare yes must not hold for a step that came after.
         decision: one of the question's `answers`.
 
         Raises
@@ -134,7 +134,7 @@ class Runs(Standing):
         with hold(self._ledger, fork_id):
             begin_fork(self._ledger, self.saver, found, fork_id)
             with self.saver.running(fork_id, fork_id, kept=True, noted=True) as run:
-                run.stack.callback(self._let_go, run, time.time())
+                run.stack.callback(self._let_go, run)
                 return self._go_on(fork_id, config_of(fork_id, self.services), None)
 
     def close(self) -> None:
@@ -164,7 +164,7 @@ class Runs(Standing):
             hold(self._ledger, thread),
             saver.running(thread, run_id, kept=True, noted=True) as run,
         ):
-            run.stack.callback(self._let_go, run, time.time())
+            run.stack.callback(self._let_go, run)
             # Another worker may have ended it before this one got hold of it.
             self._open(run_id, recorded)
             config = config_of(thread, self.services)
@@ -172,9 +172,9 @@ class Runs(Standing):
                 raise RunStateError(f"The run cannot go on. {GONE}", "Ask again.")
             yield config
 
-    def _let_go(self, run: UnderWay, since: float) -> None:
+    def _let_go(self, run: UnderWay) -> None:
         if run.kept:
-            add_worked(self._ledger, run.run_id, time.time() - since)
+            add_worked(self._ledger, run.run_id, time.time() - run.since)
 
     def _open(self, run_id: str, recorded: bool) -> Kept:
         """The note of a run that can go on."""
@@ -208,7 +208,8 @@ class Runs(Standing):
 
     def _chosen(self, run_id: str, step_id: str, waits: list[Pending]) -> Pending:
         by_step = {each.approval["step_id"]: each for each in waits}
-        if not step_id and len(by_step) == 1:
+        asked = {row["step_id"] for row in effects.of_runs(self._ledger, [run_id])[run_id]}
+        if not step_id and len(by_step) == 1 and asked <= by_step.keys():
             return next(iter(by_step.values()))
         if step_id in by_step:
             return by_step[step_id]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tandem.errors import CheckpointError, RunStateError
+from tandem.errors import CheckpointError, RunBusy, RunStateError
 from tests.unit.runs.house import ANSWER, NOTE, REQUEST, House, plan
 
 COUNT = plan({"tool": "count_text", "arguments": {"text": "first and second"}})
@@ -73,6 +73,23 @@ def test_a_sensitive_step_cannot_wait_without_a_key(tmp_path: Path) -> None:
     assert answer["steps"][0]["status"] == "failed"
     assert answer["steps"][0]["code"] == "needs_approval"
     assert house.noted == []
+
+
+def test_a_run_that_is_under_way_keeps_its_thread(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    with house.tandem() as tandem:
+        saver = tandem.runs.saver
+        assert saver is not None
+        with saver.running("talk", "first", kept=True) as first:
+            with pytest.raises(RunBusy, match="nothing was done"), saver.running("talk", "second"):
+                pytest.fail("two at once")
+            assert saver.writes("talk")
+            # What is not kept has no checkpoints to lose, and is left where it is.
+            first.kept = False
+            with saver.running("talk", "second"):
+                first.kept = True
+            assert saver.seconds_at("talk") == 0.0
+        assert saver.seconds_at("talk") == 0.0
 
 
 def test_a_run_beyond_its_days_cannot_go_on(tmp_path: Path) -> None:

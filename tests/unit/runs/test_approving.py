@@ -106,6 +106,19 @@ def test_two_questions_wait_at_once_and_are_told_apart(house: House) -> None:
     assert house.noted == ["second"]
 
 
+def test_a_yes_said_twice_does_not_hold_for_the_step_after(house: House) -> None:
+    after = {"tool": "note", "arguments": {"line": "$s1.noted again"}}
+    run_id = begun(house, NOTE, after)["run_id"]
+
+    with house.tandem(ANSWER) as tandem:
+        (asked,) = tandem.approve(run_id)["approvals"]
+        assert asked["step_id"] == "s2"
+        with pytest.raises(RunStateError, match="not clear which"):
+            tandem.approve(run_id)
+        assert house.noted == ["first"]
+        assert tandem.approve(run_id, "s2")["status"] == "accepted"
+
+
 def test_a_step_that_waits_for_nobody_is_named(house: House) -> None:
     run_id = begun(house, NOTE)["run_id"]
 
