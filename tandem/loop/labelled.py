@@ -21,6 +21,10 @@ TEXT_KEYS: Final = ("text", "input")
 LABEL_KEYS: Final = ("label", "expected", "output")
 SHARES: Final = (0.6, 0.2)
 """Of all rows, for fitting and for calibration; the rest tests."""
+FEW_ROWS: Final = 1000
+FEW_SHARES: Final = (0.45, 0.45)
+"""Of fewer rows: what certifies is what is short. Of 300 headlines half certified .68 of all
+answers at 0.85 where a fifth certified .31; the promise broke no more often."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +105,17 @@ def split(rows: LabelledRows, seed: int = 0) -> Split:
     of the same text together, so that no test row was seen before."""
     at = [drawn(text, seed) for text in rows.texts]
     order = sorted(range(len(at)), key=lambda row: at[row])
-    first, second = SHARES
+    first, second = shares_of(len(rows.texts))
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
     for row in order:
         part = 0 if at[row] < first else 1 if at[row] < first + second else 2
         parts[part].append(row)
     return Split(*(np.array(part, dtype=np.int64) for part in parts))
+
+
+def shares_of(rows: int) -> tuple[float, float]:
+    """The shares for fitting and for calibration of so many rows."""
+    return FEW_SHARES if rows < FEW_ROWS else SHARES
 
 
 def drawn(text: str, seed: int) -> float:

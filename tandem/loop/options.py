@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tandem.errors import InvalidRequest
-from tandem.loop.labelled import SHARES
+from tandem.loop.labelled import FEW_SHARES
 from tandem.quality.calibration.threshold import Promise, least_rows
 
 TARGETS: Final = (0.8, 0.85, 0.9, 0.95)
@@ -61,5 +61,5 @@ def refuse_too_few(rows: int, options: Options, repeats: str = "") -> None:
             f"{repeats and repeats + '. '}{rows} of the rows are for calibration, and "
             f"{options.target:.4g} at a confidence of {options.confidence:.4g} takes at least "
             f"{least}, all right.",
-            f"Give at least {round(2 * least / SHARES[1])} different texts, or a lower target.",
+            f"Give at least {round(2 * least / FEW_SHARES[1])} different texts, or a lower target.",
         )

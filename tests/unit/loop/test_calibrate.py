@@ -15,7 +15,7 @@ from tandem.graphs.hybrid import build
 from tandem.graphs.tasks import Tasks, calibrations
 from tandem.loop.against_llm import exchange
 from tandem.loop.calibrate import Calibrator, Outcome
-from tandem.loop.labelled import read_labelled
+from tandem.loop.labelled import read_labelled, split
 from tandem.loop.options import Options, refuse_too_few
 from tandem.loop.pictures import in_text, to_png
 from tandem.loop.telling import curves_of, lines
@@ -74,11 +74,10 @@ def test_what_the_model_says_is_told_before_and_after_its_score(outcome: Outcome
 
 def test_examples_never_show_a_row_its_own_answer(folder: Path) -> None:
     services = calibrating(folder)
-    calibrator(services, replace(OPTIONS, llm_rows=0, examples=4)).run(
-        read_labelled(folder / "rows.jsonl")
-    )
+    rows = read_labelled(folder / "rows.jsonl")
+    calibrator(services, replace(OPTIONS, llm_rows=0, examples=4)).run(rows)
     prompts = services.fakes["slm"].prompts
-    assert len(prompts) == 120
+    assert len(prompts) == sum(min(OPTIONS.slm_rows, len(part)) for part in split(rows))
     for prompt in prompts:
         *turns, own = [turn["content"] for turn in prompt.messages]
         assert len(turns) == 9
@@ -200,7 +199,7 @@ def test_rows_without_an_answer_count_as_not_accepted(tmp_path: Path) -> None:
 def test_too_few_rows_are_told_with_how_many_it_takes() -> None:
     with pytest.raises(InvalidRequest, match="at least 22") as caught:
         refuse_too_few(21, OPTIONS)
-    assert "220 different texts" in str(caught.value)
+    assert "98 different texts" in str(caught.value)
     refuse_too_few(22, OPTIONS)
 
 
