@@ -37,8 +37,8 @@ Matrix = NDArray[np.float32]
 LEAST_BENEFIT: Final = 50
 """Fewer LLM answers than this say nothing of where the LLM is better."""
 STAGES: Final = (("head",), ("head", "slm"), ("slm",))
-"""Who may answer without the LLM under one promise. With the SLM alone the head is still one of its
-score's views: on film reviews, with a weak head, it accepted .63 at 0.90 where both accepted .38."""
+"""Who may answer without the LLM under one promise. With the SLM alone the head is still one of
+its score's views: on film reviews, where the head is weak, it accepted .63 at 0.90, both .38."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,9 @@ def fit_linear(features: Any, labels: NDArray[np.int64], count: int, strength: f
     present = np.flatnonzero(np.asarray(abs(features).sum(axis=0)).ravel())
     model = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
     # Steps this small lose more to waiting threads than they gain (18 s became 4 s on two cores).
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Few rows a label are told of by whoever gives them; as a regression they are not meant.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         model.fit(features[:, present], labels)
     weights = np.zeros((features.shape[1], count), dtype=np.float32)
     bias = np.full(count, -30.0, dtype=np.float32)
