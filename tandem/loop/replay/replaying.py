@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -39,10 +39,21 @@ class Replayed(NamedTuple):
     followed: list[Followed]
 
 
-def replay(ledger: Ledger, old: Settings, new: Settings, window: Window | None = None) -> Replayed:
+def replay(
+    ledger: Ledger,
+    old: Settings,
+    new: Settings,
+    window: Window | None = None,
+    services_of: Callable[[Settings], Services] = Services,
+) -> Replayed:
     """What the runs of `window` would have come to under `new`.
 
     Nothing is asked, and nothing is written.
+
+    Parameters
+    ----------
+    old: the settings under which the runs were made, as far as that is known. services_of: the
+        services of either settings; only their calibrations and prices are used.
 
     Raises
     ------
@@ -51,8 +62,7 @@ def replay(ledger: Ledger, old: Settings, new: Settings, window: Window | None =
     """
     window = window or Window()
     differing = changes(old, new)
-    services = Services(old), Services(new)
-    following = Following(differing, Tasks(services[0]), Tasks(services[1]))
+    following = Following(differing, Tasks(services_of(old)), Tasks(services_of(new)))
     every = list(logged_runs(ledger, _whole_days(window, differing)))
     ours = [run for run in every if run.currency == ledger.currency and run.ended]
     wanted = _wanted(every, window)

@@ -73,8 +73,8 @@ class Writer:
         **fields: Any,
     ) -> None:
         """One run; `rejected` are the gates that attempts did not pass, by their ids."""
-        what = profile(task="sentiment", **fields)
-        made = decision(node="sentiment", **(decided or {}))
+        what = profile(**{"task": "sentiment", **fields})
+        made = decision(**{"node": "sentiment", **(decided or {})})
         request = {"text": "planted request", "labels": ["up", "down"]}
         self.ledger.start(run_id, request, what, made, parent_run_id=parent)  # type: ignore[arg-type]
         for one in tries:
