@@ -20,7 +20,9 @@ SHAPE: Final = (
     'Write {"ID": {"name": "...", "hypothesis": "..."}}, {"ID": "hypothesis"} or a list of '
     "hypotheses."
 )
-_QUESTION: Final = re.compile(r"[^.?!\n]*\w[^.?!\n]*\?")
+# One pass, whatever a sentence ends with: a search for the question mark from each character would
+# take hours over a long text without one.
+_SENTENCE: Final = re.compile(r"[^.?!\n]+[.?!\n]?")
 
 
 class Item(TypedDict):
@@ -92,8 +94,9 @@ def chosen(labels: Sequence[str], known: Sequence[Item]) -> list[Item]:
 
 def questions(text: str) -> list[Item]:
     """The questions in what is asked beside a contract: each is checked like a hypothesis."""
-    found = [match[0].strip() for match in _QUESTION.finditer(text)]
-    kept = [each for each in dict.fromkeys(found) if len(each) <= MAX_CHARS][:MAX_ITEMS]
+    found = [match[0].strip() for match in _SENTENCE.finditer(text) if match[0][-1] == "?"]
+    asked = (each for each in dict.fromkeys(found) if re.search(r"\w", each))
+    kept = [each for each in asked if len(each) <= MAX_CHARS][:MAX_ITEMS]
     return [
         {"id": f"question-{number}", "name": "Question", "hypothesis": each}
         for number, each in enumerate(kept, start=1)

@@ -78,3 +78,10 @@ def test_questions_beside_the_contract_join_the_checklist() -> None:
     found = questions("Please review it. May we use subcontractors? And is there\na penalty?")
     assert [item["hypothesis"] for item in found] == ["May we use subcontractors?", "a penalty?"]
     assert questions("Please review this.") == []
+
+
+def test_what_is_asked_in_a_long_text_is_found_in_one_pass() -> None:
+    long = "word " * 20_000
+    assert questions(long) == []
+    found = questions(f"{long}.\nMay we hire?? Why not!\n  ? And when?")
+    assert [each["hypothesis"] for each in found] == ["May we hire?", "And when?"]
