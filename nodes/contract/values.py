@@ -49,20 +49,24 @@ _NUMBER_WORD: Final = (
     r"(?:one hundred(?:(?: and)? (?:\w+(?:[- ]\w+)?))?|"
     rf"(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_ONES[1:10])}))?|{'|'.join(_ONES[1:])})"
 )
+# Spaces are bounded wherever two runs of them may meet: else a page of blanks takes hours.
 _UNIT: Final = (
-    r"(?:(?:calendar|business|working|full|consecutive|additional|successive)[\s-]+)?"
+    r"(?:(?:calendar|business|working|full|consecutive|additional|successive)[\s-]{1,20})?"
     r"(?P<unit>days?|weeks?|months?|years?)\b"
 )
+_GAP: Final = r"[\s-]{0,20}"
 DURATION: Final = re.compile(
-    rf"(?<!\w)(?:(?P<word>{_NUMBER_WORD})[\s-]*(?:\(\s*(?P<paren>\d{{1,3}})\s*\)[\s-]*)?"
-    rf"|(?P<digits>\d{{1,3}})[\s-]*(?:\([^)]{{1,20}}\)[\s-]*)?)['\u2019]?s?[\s-]*{_UNIT}",
+    rf"(?<!\w)(?:(?P<word>{_NUMBER_WORD}){_GAP}(?:\(\s{{0,9}}(?P<paren>\d{{1,3}})\s{{0,9}}\){_GAP})?"
+    rf"|(?P<digits>\d{{1,3}}){_GAP}(?:\([^)]{{1,20}}\){_GAP})?)['\u2019]?s?{_GAP}{_UNIT}",
     re.IGNORECASE,
 )
 _LAW: Final = re.compile(
-    r"\b(?:[Ll]aws?|LAWS?|[Ll]egislation)\s+(?:(?:and|or)\s+\w+\s+)?(?:of|in|as\s+in\s+force\s+in)?\s*"
+    r"\b(?:[Ll]aws?|LAWS?|[Ll]egislation)\s{1,20}(?:(?:and|or)\s+\w+\s{1,20})?"
+    r"(?:of|in|as\s+in\s+force\s+in)?\s{0,20}"
     r"(?:the\s+)?(?P<kind>(?i:state|commonwealth|province|republic|kingdom|federal\s+republic)"
     r"\s+of\s+(?:the\s+)?)?"
-    r"(?P<place>[A-Z][\w.\u2019'-]*(?:\s+(?:(?:of|and|the)\s+(?:the\s+)?)?[A-Z][\w.\u2019'-]*){0,5}"
+    r"(?P<place>[A-Z][\w.\u2019'-]{0,40}"
+    r"(?:\s{1,20}(?:(?:of|and|the)\s{1,20}(?:the\s{1,20})?)?[A-Z][\w.\u2019'-]{0,40}){0,5}"
     r"(?:,\s*(?:Canada|Australia|UK|India))?)"
 )
 _LAW_BEFORE: Final = re.compile(

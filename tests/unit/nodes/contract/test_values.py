@@ -91,3 +91,18 @@ def test_values_are_compared_by_meaning() -> None:
     assert same_value("renewal_term", "successive 12 months", "successive 1 year")
     assert same_value("governing_law", "State of New York", "New York")
     assert not same_value("notice_period", "60 days", "90 days")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        f"thirty{' ' * 50_000}x",
+        f"30{'-' * 50_000}x",
+        f"law of A{'.' * 50_000}x",
+        "law" + " " * 50_000,
+    ],
+)
+def test_a_page_of_blanks_or_dots_is_read_over(odd: str) -> None:
+    text = f"Governed by {odd}. Written notice of sixty (60)   days before renewal or termination."
+    found = find_values(text, [(0, len(text))])
+    assert found["notice_period"].value in ("60 days", "30 days")
