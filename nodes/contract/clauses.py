@@ -167,8 +167,8 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     opened = start
     for match in _SENTENCE_END.finditer(text, start, end):
         stop = match.start()
-        piece = text[opened:stop]
-        if stop - opened < MIN_SEGMENT or match[0] == "\n" or _ABBREVIATION.search(piece[-12:]):
+        last = text[max(opened, stop - 12) : stop]
+        if stop - opened < MIN_SEGMENT or match[0] == "\n" or _ABBREVIATION.search(last):
             continue
         yield from _cut(text, opened, stop)
         opened = match.end()
@@ -183,7 +183,8 @@ def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         at = max(window.rfind("; "), window.rfind(", "), MAX_SEGMENT // 2)
         at = at if at > MAX_SEGMENT // 2 else window.rfind(" ")
         stop = start + (at + 1 if at > 0 else MAX_SEGMENT)
-        yield _trimmed(text, start, stop)
+        if text[start:stop].strip():
+            yield _trimmed(text, start, stop)
         start = stop
     if text[start:end].strip():
         yield _trimmed(text, start, end)

@@ -66,3 +66,17 @@ def test_a_few_words_are_no_contract() -> None:
     for text in ("", "Review my contract.", "1.\n\n2.\n\n3."):
         assert not is_contract(text, split_clauses(text))
     assert is_contract(NDA, split_clauses(NDA))
+
+
+def test_a_gap_of_a_page_makes_no_segment() -> None:
+    text = f"The supplier delivers the goods {' ' * 3000} to the buyer in time."
+    segments = split_segments(text, split_clauses(text))
+    assert [text[each["start"] : each["end"]] for each in segments] == [
+        "The supplier delivers the goods",
+        "to the buyer in time.",
+    ]
+
+
+def test_a_clause_of_very_many_lines_is_read_in_one_pass() -> None:
+    text = "\n".join(["some words x"] * 60_000)
+    assert len(split_segments(text, split_clauses(text))) > 1000
