@@ -33,8 +33,10 @@ SMALL: Final = {
 }
 SCALES: Final = {"hundred": 100, "thousand": 1000}
 _ANY: Final = "|".join(sorted((*SMALL, *SCALES), key=len, reverse=True))
-NUMBER_WORDS: Final = rf"(?:{_ANY})(?:[ -](?:and )?(?:{_ANY})(?![a-z]))*(?: and a half)?(?![a-z])"
-"""Pattern of a number in words, in lower case."""
+NUMBER_WORDS: Final = (
+    rf"(?:{_ANY})(?:[ -](?:and )?(?:{_ANY})(?![a-z])){{0,9}}(?: and a half)?(?![a-z])"
+)
+"""Pattern of a number in words, in lower case. None has more than ten words."""
 _FOUND: Final = re.compile(rf"\b{NUMBER_WORDS}", re.IGNORECASE)
 
 

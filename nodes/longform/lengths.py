@@ -16,7 +16,9 @@ TOLERANCE: Final = 0.2
 _NEAR_LIMIT: Final = 0.85
 """What is aimed at below an "at most" and, the other way round, above an "at least"."""
 
-_DIGITS: Final = r"\d{1,3}(?:[,.' ]\d{3})+(?!\d)|\d+(?:[.,]\d+)?"
+_DIGITS: Final = r"(?<!\d)(?:\d{1,3}(?:[,.' ]\d{3}){1,6}(?!\d)|\d++(?:[.,]\d++)?)"
+_MOST: Final = 1e9
+"""More words than any text has: what is asked beyond it counts as so many."""
 _WORDED: Final = rf"half an?|an?(?: (?:hundred|thousand))?(?![a-z])|{NUMBER_WORDS}"
 _COUNT: Final = rf"{_DIGITS}|\b(?:{_WORDED})"
 _WORD_UNIT: Final = (
@@ -137,5 +139,5 @@ def number_of(written: str) -> float:
     text = written.casefold().strip()
     if text[0].isdigit():
         grouped = re.sub(r"[,.' ](?=\d{3}(?!\d))", "", text)
-        return float(grouped.replace(",", "."))
+        return min(float(grouped.replace(",", ".")), _MOST)
     return 0.5 if text.startswith("half") else worded_number(text)

@@ -108,3 +108,13 @@ def test_no_request_breaks_the_reading(text: str) -> None:
 )
 def test_words_are_counted_without_marks(text: str, count: int) -> None:
     assert word_count(text) == count
+
+
+@pytest.mark.parametrize("odd", ["9" * 20_000, "one " * 5000, "111," * 5000, "1 " * 10_000])
+def test_odd_runs_of_numbers_are_no_length(odd: str) -> None:
+    assert not asked_length(f"Write about {odd}.", SETTINGS)["asked"]
+
+
+def test_a_number_of_words_beyond_all_bounds_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="1,000,000,000 words"):
+        asked_length(f"Write {'9' * 400} words.", SETTINGS)
