@@ -29,7 +29,8 @@ _MARKS: Final = re.compile(
 )
 _LATE_MARK: Final = re.compile(r"([.!?])((?:\s*\[p\d+\])+)")
 _SENTENCE_END: Final = re.compile(
-    r"(?:(?<=[.!?\u3002\uff01\uff1f])|(?<=[.!?][\"'\u201d\u2019)]))(?<!\b[A-Z]\.)\s+(?=\S)|\s*\n\s*"
+    r"(?:(?<=[.!?\u3002\uff01\uff1f])|(?<=[.!?][\"'\u201d\u2019)]))(?<!\b[A-Z]\.)\s+(?=\S)|"
+    r"(?<!\s)\s*\n\s*"
 )
 _ENDS: Final = re.compile(r"[.!?\u3002\uff01\uff1f:][\"'\u201d\u2019)\]*]*\s*\Z")
 _ITEM: Final = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*\u2022])\s+")

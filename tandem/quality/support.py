@@ -15,10 +15,13 @@ from tandem.records import GateFailure
 
 _WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+")
 _NUMBER: Final = re.compile(r"(?<![\w.])\d[\d,.]*\d|\d")
-_CONTACT: Final = re.compile(r"https?://[^\s)\]>\"']+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|#[\w-]{3,}")
+# An address begins where its characters do: else each character of a long word is tried.
+_CONTACT: Final = re.compile(
+    r"https?://[^\s)\]>\"']+|(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+|#[\w-]{3,}"
+)
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 _NAME: Final = re.compile(r"(?<![.!?:]\s)(?<!^)(?<=\s)[A-Z][\w'-]*[a-z][\w'-]*", re.MULTILINE)
-_MARKS: Final = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s+|\[\d{1,2}\]", re.MULTILINE)
+_MARKS: Final = re.compile(r"^[^\S\n]*(?:\d{1,2}[.)]|[-*•])\s+|\[\d{1,2}\]", re.MULTILINE)
 _NUMBER_WORDS: Final = {
     word: str(value)
     for value, word in enumerate(

@@ -108,3 +108,8 @@ def test_supporting_gives_rising_positions(sources: list[str], text: str) -> Non
     found = supporting(text, sources)
     assert found == sorted(set(found))
     assert all(0 <= at < len(sources) for at in found)
+
+
+@pytest.mark.parametrize("odd", ["a" * 200_000, "." * 200_000, "\n" * 100_000])
+def test_runs_of_one_character_are_read_in_one_pass(odd: str) -> None:
+    assert content_words(f"{odd}\nx.y+z@mail.example {odd} lockers") >= {"locker"}

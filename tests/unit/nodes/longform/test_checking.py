@@ -135,3 +135,8 @@ def test_cleaning_never_breaks_and_only_leaves_known_marks(text: str, before: st
     kept = cleaned(text, ["p1"], before, cut=True)
     assert set(cited(kept)) <= {"p1"}
     assert all(sentence.strip() for sentence in sentences_of(kept))
+
+
+def test_a_page_of_blanks_is_one_space_or_line() -> None:
+    gap = " " * 100_000
+    assert len(sentences_of(f"First{gap}one\n{gap}Second one.{gap}Third")) == 3
