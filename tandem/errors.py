@@ -130,6 +130,12 @@ class McpError(TandemError):
     code = "mcp"
 
 
+class McpNotSent(McpError):
+    """A call did not reach the MCP server: it has done nothing."""
+
+    code = "mcp_not_sent"
+
+
 class CheckpointError(TandemError):
     """Checkpoints cannot be opened, read or written."""
 

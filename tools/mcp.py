@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tandem.errors import EgressBlocked, McpError
+from tandem.errors import EgressBlocked, McpError, McpNotSent
 from tandem.mcp.offers import Offer
 from tandem.privacy.redaction import Vault
 from tandem.records import Profile
 from tandem.services import Services
-from tandem.tools.base import Tool, ToolError
+from tandem.tools.base import Tool, ToolError, ToolNotCalled
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ def _tool(services: Services, run: McpRun, server: str, offer: Offer) -> Tool:
         _release(services, run, server, list(_strings(arguments)))
         try:
             return services.mcp.call(server, offer, arguments)
+        except McpNotSent as error:
+            raise ToolNotCalled(error.what, error.remedy) from error
         except McpError as error:
             raise ToolError(error.what, error.remedy) from error
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from tandem.errors import RunStateError, TandemError
+from tandem.errors import EgressBlocked, RunStateError, TandemError
 from tandem.ledger import effects
 from tandem.ledger.effects import Effect, EffectStatus
 from tandem.ledger.kept import kept
@@ -18,7 +18,7 @@ from tandem.nodes.agent.dispatching import failed
 from tandem.nodes.agent.state import AgentState
 from tandem.records import Step
 from tandem.services import Services
-from tandem.tools.base import Tool, ToolArgumentError, call_tool
+from tandem.tools.base import Tool, ToolNotCalled, call_tool
 
 if TYPE_CHECKING:
     from tandem.checkpoints.sealing import Serializer
@@ -151,8 +151,9 @@ def _refuse_ended(run: Mapping[str, Any] | None) -> None:
 
 @dataclass
 class _Told:
-    """Listens how far the tool came. One that refuses its arguments has done nothing; one that ends
-    otherwise without a result, or not in time, may have done what it should."""
+    """Listens how far the tool came. One that says that it did nothing has done nothing, and so has
+    one whose words the guard kept back; one that ends otherwise without a result, or not in time,
+    may have done what it should."""
 
     called: Tool
     status: EffectStatus = field(default="failed", init=False)
@@ -165,7 +166,7 @@ class _Told:
         self.status = "unknown"
         try:
             result = self.called.run(arguments)
-        except ToolArgumentError:
+        except (ToolNotCalled, EgressBlocked):
             self.status = "failed"
             raise
         self.status = "done"

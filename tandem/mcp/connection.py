@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tandem.errors import McpError
+from tandem.errors import McpError, McpNotSent
 from tandem.mcp.http import http
 from tandem.mcp.offers import Listed, Offer, listed
 from tandem.mcp.results import value_of
@@ -71,11 +71,14 @@ class Connection:
 
         Raises
         ------
-        McpError: the server offers it no more as it was accepted, ended, took too long, refused
-            the call, or gave what is no result.
+        McpNotSent: the server could not be reached, or offers it no more as it was accepted.
+        McpError: the server ended, took too long, refused the call, or gave what is no result.
         """
-        session = await self._opened()
-        self._refuse_changed(offer)
+        try:
+            session = await self._opened()
+            self._refuse_changed(offer)
+        except McpError as error:
+            raise McpNotSent(error.what, error.remedy) from error
         result = await self._sent(session, offer, arguments)
         self._breaker.succeeded()
         return value_of(result, offer)

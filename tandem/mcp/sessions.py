@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final, TypeVar
 
-from tandem.errors import McpError
+from tandem.errors import McpError, McpNotSent
 from tandem.mcp import catalogue
 from tandem.mcp.connection import Connection
 from tandem.mcp.offers import Listed, Offer
@@ -82,6 +82,7 @@ class McpSessions:
 
         Raises
         ------
+        McpNotSent: the call did not reach the server.
         McpError: there is no result, for a reason in words that hold nothing of the server's.
         """
         own = self._settings.mcp.servers[server]
@@ -119,7 +120,7 @@ class McpSessions:
     def _on_loop(self, name: str, work: Coroutine[Any, Any, T], seconds: float) -> T:
         if self._loop is None or self._loop.is_closed():
             work.close()
-            raise McpError(f"{name}: the MCP sessions are closed.")
+            raise McpNotSent(f"{name}: the MCP sessions are closed.")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
 
         def cancel() -> None:
@@ -129,7 +130,7 @@ class McpSessions:
         try:
             return future.result(seconds + _SPARE_S)
         except McpError as error:
-            raise McpError(f"{name}: {error.what}", error.remedy) from error
+            raise type(error)(f"{name}: {error.what}", error.remedy) from error
         except concurrent.futures.CancelledError:
             raise McpError(f"{name}: the call was cancelled.") from None
         except TimeoutError:
@@ -143,7 +144,7 @@ def _require_mcp() -> None:
     try:
         import mcp  # noqa: F401 (here and not on the loop, which others wait for)
     except ImportError as error:
-        raise McpError(
+        raise McpNotSent(
             "MCP servers need the extra `mcp`, which is not installed.",
             "`pip install 'tandem-lm[mcp]'`",
         ) from error

@@ -164,20 +164,29 @@ def test_a_tool_error_holds_nothing_of_the_servers_words(house: House) -> None:
     made.close()
 
 
-@pytest.mark.parametrize(("mode", "status"), [("good", "done"), ("dies", "unknown")])
+@pytest.mark.parametrize(
+    ("server", "said", "status", "calls"),
+    [
+        ({}, "hello", "done", 1),
+        ({"mode": "dies"}, "hello", "unknown", 1),
+        ({"command": "no-such-command"}, "hello", "failed", 0),
+        ({"mode": "changed"}, "hello", "failed", 0),
+        ({}, CARD, "failed", 0),  # the guard keeps it back
+    ],
+)
 def test_a_side_effect_waits_for_a_person_and_is_asked_of_the_server_once(
-    house: House, mode: str, status: str
+    house: House, server: dict[str, Any], said: str, status: str, calls: int
 ) -> None:
-    plan = {"s1": {"tool": "tiny_echo", "arguments": {"text": "hello"}}}
+    plan = {"s1": {"tool": "tiny_echo", "arguments": {"text": said}}}
     answer = json.dumps({"text": "It said hello.", "citations": []})
-    made = services(house, mode=mode, llm=[json.dumps(plan), *[answer] * 4])
+    made = services(house, **server, llm=[json.dumps(plan), *[answer] * 6])
     graph = build(made).compile(checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}
     asked: Any = {"text": "Let tiny say hello.", "task": "agent"}
     (question,) = graph.invoke({"request": asked}, config)["__interrupt__"]
-    assert (question.value["tool"], question.value["arguments"]) == ("tiny_echo", {"text": "hello"})
+    assert (question.value["tool"], question.value["arguments"]) == ("tiny_echo", {"text": said})
     assert house.calls == 0
     done = graph.invoke(Command(resume="approve"), config)
     assert [step["status"] for step in done["answer"]["steps"]] == [status]
-    assert house.calls == 1
+    assert house.calls == calls
     made.close()
