@@ -16,7 +16,7 @@ from tandem.nodes.research.citing import (
     uncited_numbers,
     unknown_marks,
 )
-from tandem.nodes.research.records import Finding, Question
+from tandem.nodes.research.records import UNREAD, Finding, Question
 from tandem.quality.arithmetic import right_arithmetic
 from tandem.quality.wording import is_refusal
 from tandem.records import Message
@@ -52,6 +52,9 @@ EXAMPLE: Final[Sequence[Message]] = (
 MORE: Final = (
     "\nWhere a fact is missing, `more` asks for it in other words than before; else it is empty."
 )
+NONE_FOUND: Final = "(nothing found)"
+NOT_READ: Final = "(nothing found, but not all of its passages could be read)"
+"""Of a question whose readers failed: what was not read is not absent."""
 NOT_FOUND: Final = "The documents that were read hold no answer to this."
 
 
@@ -161,10 +164,12 @@ def conclude_messages(
     """
     values = any(finding["value"] for finding in findings)
     questions: Sequence[Question] = prepared.get("questions", [])
+    unread = {one["question"] for one in prepared.get("readings", []) if one["outcome"] in UNREAD}
     lines = [f"Request: {prepared['question']}"]
     for position, question in enumerate(questions):
         own = [finding for finding in findings if finding["question"] == position]
-        lines += [question["question"], *(map(_line, own) if own else ["(nothing found)"])]
+        nothing = NOT_READ if position in unread else NONE_FOUND
+        lines += [question["question"], *(map(_line, own) if own else [nothing])]
     lines += [_line(finding) for finding in findings if finding["question"] < 0]
     if rejected_for:
         lines.append(f"An earlier answer was rejected: {rejected_for}. Write a better one.")

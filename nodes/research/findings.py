@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from tandem.nodes.research.records import (
+    UNREAD,
     Coverage,
     Documents,
     Finding,
@@ -119,7 +120,7 @@ def coverage(
         "truncated": outcomes.count("truncated"),
         "failed": outcomes.count("failed"),
         "left_out": left_out,
-        "passages": len({one["passage"] for one in readings}),
+        "passages": len({one["passage"] for one in readings if one["outcome"] not in UNREAD}),
         "documents": documents,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from typing_extensions import TypedDict
 
@@ -14,6 +14,8 @@ Kind = Literal["number", "date", "text"]
 Outcome = Literal["found", "empty", "ungrounded", "truncated", "failed"]
 """Of one reading: a value that stands in the passage; none; one that stands nowhere in it; cut off
 by the allowance of tokens; no answer of the model, or none that can be read."""
+UNREAD: Final[frozenset[Outcome]] = frozenset({"truncated", "failed"})
+"""Outcomes that say nothing of what the passage holds."""
 
 
 class Question(TypedDict):
@@ -93,7 +95,7 @@ class Coverage(TypedDict):
     left_out: int
     """Readings that the limit left no room for."""
     passages: int
-    """Passages read."""
+    """Passages of which at least one reading came to something, be it that nothing is there."""
     documents: Documents | None
     """None where the knowledge base was searched."""
 

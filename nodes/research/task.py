@@ -18,7 +18,7 @@ from tandem.nodes.research.citing import uncited_numbers, unknown_marks
 from tandem.nodes.research.collection import collection_of, refuse_unreadable
 from tandem.nodes.research.concluding import conclude, not_found
 from tandem.nodes.research.findings import coverage, whole_passages
-from tandem.nodes.research.records import Coverage, Documents, Finding
+from tandem.nodes.research.records import UNREAD, Coverage, Documents, Finding
 from tandem.nodes.rule import rule_attempt
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import earlier_turns
@@ -127,13 +127,15 @@ def started(request: Request) -> dict[str, Any]:
 
 
 def findings_of(prepared: Prepared) -> Sequence[Finding]:
-    """What the answer may cite: the readers' findings; where there are none, the passages that no
-    reader gave an answer on, be it that there is none."""
+    """What the answer may cite: the readers' findings; where there are none, the passages that a
+    question was not answered on, be it by "there is none"."""
     if findings := prepared["findings"]:
         found: Sequence[Finding] = findings
         return found
-    answered = {one["passage"] for one in prepared["readings"] if one["outcome"] != "failed"}
-    return whole_passages(each for each in prepared["passages"] if each["id"] not in answered)
+    asked = {one["passage"] for one in prepared["readings"]}
+    unread = {one["passage"] for one in prepared["readings"] if one["outcome"] in UNREAD}
+    read = asked - unread
+    return whole_passages(each for each in prepared["passages"] if each["id"] not in read)
 
 
 def coverage_of(prepared: Prepared) -> Coverage:

@@ -158,8 +158,10 @@ def test_readers_that_do_not_answer_are_told(tmp_path: Path) -> None:
 
 def test_cut_off_readings_are_counted(tmp_path: Path) -> None:
     cut = completion('{"value":"8 do', finish="length")
-    answer = ask(services(tmp_path, llm=[ASKED], slm=lambda _: cut))
-    assert answer["output"]["coverage"]["truncated"] == 4
+    made = services(tmp_path, slm=lambda _: cut)
+    coverage = ask(made)["output"]["coverage"]
+    assert (coverage["truncated"], coverage["passages"]) == (4, 0)
+    assert LOCKER in made.fakes["llm"].prompts[-1].messages[-1]["content"], "the LLM reads itself"
 
 
 @pytest.mark.parametrize("asked", ["", '{"questions":[]}', "x" * 400])

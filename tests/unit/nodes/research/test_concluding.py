@@ -10,9 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.nodes.research.citing import completed, marks, uncited_numbers, unknown_marks
-from tandem.nodes.research.concluding import NOT_FOUND, conclude
+from tandem.nodes.research.concluding import (
+    NONE_FOUND,
+    NOT_FOUND,
+    NOT_READ,
+    conclude,
+    conclude_messages,
+)
 from tests.unit.fakes import FakeTierCall
-from tests.unit.nodes.research.pieces import finding, prepared, question
+from tests.unit.nodes.research.pieces import finding, prepared, question, reading
 from tests.unit.snapshots import assert_stored
 
 LOCKER = finding()
@@ -31,6 +37,13 @@ def test_the_prompt_is_the_stored_one() -> None:
     tier = FakeTierCall([said("A locker costs 8 dollars [1].")])
     conclude(BOTH, [LOCKER], tier, may_ask=True)
     assert_stored("research_conclude", tier.prompts[0])
+
+
+def test_what_could_not_be_read_is_not_told_as_absent() -> None:
+    known = {**BOTH, "readings": [reading("failed", question=1)]}
+    for readings, told in ((known["readings"], NOT_READ), ([], NONE_FOUND)):
+        messages = conclude_messages({**known, "readings": readings}, [LOCKER])
+        assert messages[-1]["content"].endswith(f"What does a gym card cost?\n{told}")
 
 
 def test_cited_findings_are_told_with_their_spans() -> None:

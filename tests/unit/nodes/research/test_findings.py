@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tandem.nodes.research.findings import coverage, open_questions, survivors
 from tests.unit.nodes.research.pieces import LEAVE, passage, question, reading
 
@@ -63,6 +65,11 @@ def test_coverage_counts_every_outcome() -> None:
         "passages": 1,
         "documents": None,
     }
+
+
+@pytest.mark.parametrize("outcome", ["failed", "truncated"])
+def test_a_passage_that_no_reader_could_read_does_not_count_as_read(outcome: str) -> None:
+    assert coverage([question()], [reading(outcome)], 1)["passages"] == 0
 
 
 def test_a_question_without_a_finding_is_open() -> None:

@@ -82,6 +82,10 @@ def test_passages_that_no_reader_answered_on_are_read_whole() -> None:
     readings = [reading("failed", passage="a#1"), reading("empty", passage="b#1")]
     left = findings_of(prepared(findings=[], readings=readings, passages=some))
     assert [one["passage"] for one in left] == ["a#1"]
+    readings[0]["outcome"] = "truncated"
+    half = [*readings, reading("empty", passage="a#1", question=1)]
+    left = findings_of(prepared(findings=[], readings=half, passages=some))
+    assert [one["passage"] for one in left] == ["a#1"], "one of its questions was not answered"
     readings[0]["outcome"] = "ungrounded"
     assert findings_of(prepared(findings=[], readings=readings, passages=some)) == []
 
