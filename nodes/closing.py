@@ -26,8 +26,11 @@ class Closing:
     node: Callable[..., dict[str, Any]]
 
     def __call__(self, state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-        state = renewed(state, context_of(runtime))
+        context = context_of(runtime)
+        state = renewed(state, context)
         try:
+            if context.resumed:
+                self._know_again(state)
             return self.node(state, runtime) if self._takes_runtime else self.node(state)
         except (GraphBubbleUp, RunStateError):
             # The run is paused, not broken; or it cannot go on here, but can elsewhere.
@@ -37,6 +40,14 @@ class Closing:
             if run_id := state.get("run_id"):
                 self.services.ledger.fail(run_id, unforeseen(error))
             raise
+
+    def _know_again(self, state: State) -> None:
+        """Let the run's vault know what must be redacted of the request: what was known of that
+        stayed with the process that began the run, and must not leave alone either."""
+        vaults, profile = self.services.vaults, state.get("profile")
+        if profile and not vaults.holds(state["run_id"]):
+            vault = vaults.of(state["run_id"], state["deadline"])
+            self.services.assess(state["request"], profile.get("public_may_see"), vault)
 
     @cached_property
     def _takes_runtime(self) -> bool:

@@ -183,6 +183,12 @@ class Vaults:
             self._kept[run_id] = (until, vault)
             return vault
 
+    def holds(self, run_id: str) -> bool:
+        """Whether a run's vault is here; not where the run began in another process."""
+        with self._lock:
+            until, _ = self._kept.get(run_id, (0.0, None))
+        return until > time.time()
+
     def forget(self, run_id: str) -> None:
         """The run is over."""
         with self._lock:

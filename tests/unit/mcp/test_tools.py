@@ -9,6 +9,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+from tandem.checkpoints.sealing import serializer
 from tandem.errors import EgressBlocked
 from tandem.graphs.hybrid import build
 from tandem.privacy.redaction import Vault
@@ -190,3 +191,24 @@ def test_a_side_effect_waits_for_a_person_and_is_asked_of_the_server_once(
     assert [step["status"] for step in done["answer"]["steps"]] == [status]
     assert house.calls == calls
     made.close()
+
+
+def test_what_a_request_names_does_not_leave_when_another_process_goes_on(house: House) -> None:
+    privacy = {"public_may_see": ["none"], "leave": {"PERSON": "redact"}}
+    asked: Any = {"text": "My name is Ada Lovelace. Let tiny say it.", "task": "agent"}
+    plan = {"s1": {"tool": "tiny_echo", "arguments": {"text": "Ada Lovelace"}}}
+    answer = json.dumps({"text": "It was not said.", "citations": []})
+    config: Any = {"configurable": {"thread_id": "1"}}
+    saver = InMemorySaver(serde=serializer(b"0123456789abcdef"))
+
+    def process(*llm: str) -> Any:
+        made = services(house, llm=llm, settings={"privacy": privacy, "llm_private": True})
+        return build(made).compile(checkpointer=saver)
+
+    process(json.dumps(plan)).invoke({"request": asked}, config)
+    done = process(*[answer] * 6).invoke(Command(resume="approve"), config)
+
+    (step,) = done["answer"]["steps"]
+    assert step["status"] == "failed"
+    assert "Nothing was sent" in step["error"]
+    assert house.calls == 0
