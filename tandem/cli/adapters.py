@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tandem.errors import InvalidRequest
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,13 +47,16 @@ def list_adapters(
 def promote(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="See `tandem adapters list`.")],
-    data: Annotated[Path, typer.Option(help="The file that it was tuned with.")],
+    data: Annotated[Path | None, typer.Option(help="The file that it was tuned with.")] = None,
+    from_ledger: Annotated[
+        bool, typer.Option("--from-ledger", help="It was tuned with the ledger's rows.")
+    ] = False,
     test: Annotated[Path | None, typer.Option(help="As given to `tandem tune`.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Compare, and change nothing.")] = False,
 ) -> None:
     """Compare NAME with what is in force, on rows that it never saw; put it in force where it is
     better by a paired test. Ends with 5 where it is not."""
-    from tandem.cli.tune import privacy_of
+    from tandem.cli.tune import ledger_set, privacy_of
     from tandem.loop.challenge import Challenge, why_not
     from tandem.loop.tune.learning import learning_set
     from tandem.services import Services
@@ -61,7 +65,17 @@ def promote(
     services = Services(settings)
     card = services.adapters.get(name)
     choice, seed = card.data.get("sensitive_rows", "leave_out"), int(card.data.get("seed", 0))
-    given = learning_set(data, card.labels, privacy_of(services, choice), test, seed)
+    privacy = privacy_of(services, choice)
+    if data is not None and not from_ledger:
+        given = learning_set(data, card.labels, privacy, test, seed)
+    elif from_ledger and data is None and "until" in card.data:
+        until = float(card.data["until"])
+        given = ledger_set(services, card.task, card.labels, privacy, until, seed)
+    else:
+        raise InvalidRequest(
+            "The rows that it was tuned with come by --data or by --from-ledger.",
+            "Give that of the two by which it was tuned; nothing was changed.",
+        )
     challenge = Challenge(services, _progress)
     duel = challenge.duel(card, given)
     typer.echo(_told(duel))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,12 @@ SENSITIVE = ("leave_out", "mask", "keep")
 def command(
     ctx: typer.Context,
     task: Annotated[str, typer.Argument(help="sentiment or document_classification.")],
-    data: Annotated[Path, typer.Option(help="JSON lines: text, and label or expected.")],
+    data: Annotated[
+        Path | None, typer.Option(help="JSON lines: text, and label or expected.")
+    ] = None,
+    from_ledger: Annotated[
+        bool, typer.Option("--from-ledger", help="Rows of failures and feedback; see improve.")
+    ] = False,
     test: Annotated[
         Path | None, typer.Option(help="Rows to judge by; else a share of the data's.")
     ] = None,
@@ -59,6 +65,11 @@ def command(
     settings: Settings = ctx.obj
     if sensitive not in SENSITIVE:
         raise InvalidRequest(f"--sensitive is one of {', '.join(SENSITIVE)}.", "Correct it.")
+    if (data is None) is not from_ledger or (from_ledger and test is not None):
+        raise InvalidRequest(
+            "Rows come by --data (with --test, if you like) or by --from-ledger.",
+            "Give one of the two.",
+        )
     if rate <= 0:
         raise InvalidRequest("--rate must be above 0.", "Such as 4e-4.")
     require_extra()
@@ -76,9 +87,33 @@ def command(
     names = [label.strip() for label in labels.split(",")] if labels else []
     services = Services(settings)
     refuse_other_tasks(task, services)
-    given = learning_set(data, names, privacy_of(services, sensitive), test, seed)
+    privacy = privacy_of(services, sensitive)
+    if data is not None:
+        given = learning_set(data, names, privacy, test, seed)
+    else:
+        given = ledger_set(services, task, names, privacy, seed=seed)
     typer.echo(_told(given), err=True)
     _train(services, task, recipe, name or _name(task, given), given)
+
+
+def ledger_set(
+    services: Services,
+    task: str,
+    names: Sequence[str],
+    privacy: Privacy,
+    until: float | None = None,
+    seed: int = 0,
+) -> LearningSet:
+    """The rows that the ledger holds, or held at the moment `until`."""
+    from tandem.cli.improve import existing_ledger
+    from tandem.loop.improve.ledger_set import LedgerRows
+
+    ledger = existing_ledger(services.settings)
+    try:
+        rows = LedgerRows(services, ledger, privacy)
+        return rows.learning_set(task, names, until, seed)
+    finally:
+        ledger.close()
 
 
 def refuse_other_tasks(task: str, services: Services) -> None:
@@ -109,11 +144,12 @@ def _train(
             err=True,
         )
         raise typer.Exit(EXIT_STOPPED) from None
+    rows = "--from-ledger" if "until" in card.data else "--data FILE"
     typer.echo(
         f"\n{card.name}: {card.training['steps']} steps, {card.training['seconds'] / 60:.1f} "
         f"minutes, peak memory {card.training['peak_bytes'] / 1e9:.1f} GB, last loss "
         f"{card.training['loss']}.\nIt is not in force: `tandem adapters promote {card.name} "
-        "--data FILE` compares it with what is, and puts it in force where it is better."
+        f"{rows}` compares it with what is, and puts it in force where it is better."
     )
     return card
 
@@ -138,6 +174,12 @@ def privacy_of(services: Services, choice: Any) -> Privacy:
 
 def _told(given: LearningSet) -> str:
     card = given.card
+    if "until" in card:
+        by = card["labelled_by"]
+        return (
+            f"{card['train']} rows to learn from ({by['people']} labelled by people, {by['llm']} "
+            f"by the LLM), {card['held_out']} of people to judge by."
+        )
     left = f"{card['duplicates']} repeats and {card['contradictory']} with contradicting labels"
     return (
         f"{card['rows']} rows: {card['train']} to learn from, {card['held_out']} to judge by; "

@@ -199,12 +199,25 @@ class AdapterTrial:
             Challenge; what was trained is kept.
         """
         given = learning_set_of(dealt, privacy)
-        name = f"improve-{task.replace('_', '-')}-{given.card['train_sum'][:8]}"
+        name = f"{name_for(task)}{given.card['train_sum'][:8]}"
         try:
             card = self.services.adapters.get(name)
         except InvalidRequest:
             card = self.tune(task, name, given)
         return AdapterCandidate(card, self.challenge.duel(card, given))
+
+
+def half_made(services: Services, task: str) -> list[str]:
+    """Adapters of earlier runs that were broken off, and that other rows than today's made."""
+    adapters = services.adapters
+    finished = {card.name for card in adapters.all()}
+    found = adapters.folder.glob(f"{name_for(task)}*/card.json")
+    return sorted(path.parent.name for path in found if path.parent.name not in finished)
+
+
+def name_for(task: str) -> str:
+    """How the adapters of `tandem improve` for a task begin."""
+    return f"improve-{task.replace('_', '-')}-"
 
 
 def learning_set_of(dealt: Dealt, privacy: Privacy) -> LearningSet:

@@ -17,11 +17,16 @@ import numpy as np
 from tandem.errors import InvalidRequest
 from tandem.loop.improve.collecting import By
 from tandem.loop.improve.rows import Slot, SlotRows
-from tandem.loop.labelled import SHARES, LabelledRows, Split, read_labelled, split
+from tandem.loop.labelled import LabelledRows, Split, drawn, read_labelled
 from tandem.quality.calibration.examples import same_key
 from tandem.quality.calibration.threshold import least_rows
 
 JudgedBy = Literal["labelled rows", "feedback"]
+LEAST_JUDGING: Final = 20
+SHARES: Final = (0.5, 0.3)
+"""Of the judging rows, for fitting and for certifying; the rest judges. The same whatever their
+number, so that rows never change sides; the rest is what `tandem calibrate` never fits on either
+(tandem/loop/labelled.py)."""
 HEADROOM: Final = 2
 """Twice the least sample that could pass, since not every answer will be right."""
 
@@ -66,11 +71,11 @@ def deal(slot: SlotRows, labelled: LabelledRows | None, seed: int = 0) -> Dealt:
     else:
         base = [(row.text, at[str(row.label)]) for row in slot.people]
         extra = list(slot.llm)
-    parts = _split(base, slot.labels, seed)
+    parts = _split(base, seed)
     barred = {same_key(base[row][0]) for row in (*parts.calibrate, *parts.test)}
     teaching = [row for row in extra if same_key(row.text) not in barred]
     whole = base + [(row.text, at[str(row.label)]) for row in teaching]
-    people: tuple[By, ...] = ("people",) * len(base)
+    people: list[By] = ["people"] * len(base)
     more = np.arange(len(base), len(whole), dtype=np.int64)
     return Dealt(
         rows=_rows(whole, slot.labels),
@@ -85,7 +90,7 @@ def missing(dealt: Dealt, target: float, confidence: float) -> int:
     """About how many more judging rows it takes before anything can be certified; 0: none."""
     needed = HEADROOM * least_rows(target, confidence)
     calibrate = len(dealt.parts.calibrate)
-    if calibrate >= least_rows(target, confidence):
+    if calibrate >= least_rows(target, confidence) and len(dealt.parts.test) >= LEAST_JUDGING:
         return 0
     judging = calibrate + len(dealt.parts.test) + dealt.count(dealt.parts.fit.tolist(), "people")
     return max(1, round(needed / SHARES[1]) - judging)
@@ -114,8 +119,12 @@ def labelled_for(
     return chosen, read_labelled(path, slots[chosen].labels)
 
 
-def _split(base: Sequence[tuple[str, int]], labels: tuple[str, ...], seed: int) -> Split:
-    return split(_rows(base, labels), seed)
+def _split(base: Sequence[tuple[str, int]], seed: int) -> Split:
+    at = [drawn(text, seed) for text, _ in base]
+    order = sorted(range(len(at)), key=lambda row: at[row])
+    ends = np.searchsorted([at[row] for row in order], np.cumsum(SHARES))
+    fit, calibrate, test = np.split(np.array(order, dtype=np.int64), ends)
+    return Split(fit, calibrate, test)
 
 
 def _rows(rows: Sequence[tuple[str, int]], labels: tuple[str, ...]) -> LabelledRows:

@@ -42,6 +42,8 @@ class Labelled:
     """Rows that the LLM may not see."""
     left: int = 0
     """Rows that the budget, or an LLM that does not answer, left without a label."""
+    failed: str = ""
+    """Why the LLM did not answer."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -74,14 +76,16 @@ class Labeller:
         wanted = [row for row in _without(rows) if row.run_id not in found]
         if not self.budget:
             made.left, wanted = len(wanted), []
-        for done, row in enumerate(wanted, start=1):
-            if made.notes or not self._may_ask(row, made):
-                made.left += bool(made.notes)
-                continue
-            label = self._asked(row, made)
-            if label is not None:
+        for done, row in enumerate(wanted):
+            if not self._may_see(row):
+                made.refused += 1
+            elif why := self._stopped(row, made):
+                made.notes.append(f"no more labels were asked for: {why}")
+                made.left += len(wanted) - done
+                break
+            elif (label := self._asked(row, made)) is not None:
                 found[row.run_id] = label
-            self.progress("labels by the LLM", done, len(wanted))
+            self.progress("labels by the LLM", done + 1, len(wanted))
         made.rows = [_with(row, found.get(row.run_id)) for row in rows]
         return made
 
@@ -93,19 +97,20 @@ class Labeller:
             if not row.by and (label := by_task[row.task].get(row.run_id))
         ]
 
-    def _may_ask(self, row: Row, made: Labelled) -> bool:
-        tier = self.services.tier("llm", row.task)
-        if not tier.private and not row.public:
-            made.refused += 1
-            return False
+    def _may_see(self, row: Row) -> bool:
+        return row.public or self.services.tier("llm", row.task).private
+
+    def _stopped(self, row: Row, made: Labelled) -> str:
+        """Why nothing more is asked; empty: the row may be."""
+        if made.failed:
+            return made.failed
         budgets, currency = self.services.settings.policy.budgets, self.services.settings.currency
         today = Spend(self.ledger, budgets.refresh_s).today()
         barred = spent(budgets, row.tenant, today, currency) if budgets.bounded else ""
-        if not barred and made.cost + _foreseen(row, tier) > self.budget:
+        foreseen = _foreseen(row, self.services.tier("llm", row.task))
+        if not barred and made.cost + foreseen > self.budget:
             barred = f"the label budget of {self.budget:g} {currency} is used up"
-        if barred:
-            made.notes.append(f"no more labels were asked for: {barred}")
-        return not barred
+        return barred
 
     def _asked(self, row: Row, made: Labelled) -> str | None:
         attempt = self._attempt(row)
@@ -114,11 +119,9 @@ class Labeller:
             with self.ledger.writing() as connection:
                 add_spend(connection, row.run_id, self.ledger.currency, attempt["cost"])
         if (error := attempt["error"]) is not None:
-            if error["code"] in OF_THE_ROW:
-                made.refused += 1
-            else:
-                made.left += 1
-                made.notes.append(f"no more labels were asked for: {from_info(error).what}")
+            made.refused += error["code"] in OF_THE_ROW
+            made.left += error["code"] not in OF_THE_ROW
+            made.failed = "" if error["code"] in OF_THE_ROW else from_info(error).what.rstrip(".")
             return None
         made.asked += 1
         label = label_in(attempt["output"])

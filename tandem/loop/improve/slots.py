@@ -15,6 +15,7 @@ from tandem.loop.improve.candidates import (
     HeadTrial,
     agreement_with_llm,
     calibrated,
+    half_made,
     promise,
 )
 from tandem.loop.improve.dealing import Dealt, deal, missing
@@ -114,6 +115,11 @@ class SlotWork:
             report["adapter"] = _no_adapter(f"none was tuned: {error.what}")
             return None
         report["adapter"] = _adapter(made)
+        if old := half_made(self.services, task.name):
+            report["notes"].append(
+                f"broken off by an earlier run, on other rows: {', '.join(old)}; remove it by "
+                "`tandem adapters remove`"
+            )
         return made
 
 
