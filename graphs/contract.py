@@ -71,6 +71,21 @@ def route_read(state: ContractState) -> list[Send] | Literal["conclude", "__end_
     if state.get("error"):
         return "__end__"
     asked = state["open"] if state["ask"] is not None else []
-    sends = [Send("judge", {**state, "group": group}) for group in asked]
-    sends += [Send("label", {**state, "clause": clause}) for clause in state["untyped"]]
+    sends = [Send("judge", {**_shared(state), "group": group}) for group in asked]
+    sends += [Send("label", {**_shared(state), "clause": clause}) for clause in state["untyped"]]
     return sends or "conclude"
+
+
+def _shared(state: ContractState) -> ContractState:
+    """What binding a tier needs, and the contract as it was read: a kept run holds it once for each
+    node that it is sent to, so neither the request nor what was done so far goes along."""
+    return {
+        "request": {"text": ""},
+        "run_id": state["run_id"],
+        "deadline": state["deadline"],
+        "started": state["started"],
+        "profile": state["profile"],
+        "decision": state["decision"],
+        "prepared": state["prepared"],
+        "ask": state["ask"],
+    }

@@ -11,6 +11,7 @@ SAID: Final = {
     "not_mentioned": "not mentioned",
     "undecided": "**needs a person's look**",
 }
+READ_BY_HEAD: Final = "- Every clause was read by the head; the model saw the likeliest sentences."
 FIELD_NAMES: Final = {
     "governing_law": "Governing law",
     "notice_period": "Notice period",
@@ -72,7 +73,9 @@ def _verdict(number: int, finding: Mapping[str, Any]) -> str:
         lines.append(f"- Why: {finding['why']}; likeliest: {likeliest}.")
         lines += [f"- Read first: {_quote(one)}" for one in finding["evidence"]]
     elif finding["verdict"] == "not_mentioned":
-        lines.append("- Every clause was read.")
+        # What the head does not know is absent only where the model was shown everything.
+        partly = finding["by"] != "head" and finding["score"] is not None
+        lines.append(READ_BY_HEAD if partly else "- Every clause was read.")
     else:
         lines += [f"- Evidence: {_quote(one)}" for one in finding["evidence"]]
     return "\n".join([*lines, "- Checked: [ ]"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tandem.errors import ModelUnavailable
+from tandem.graphs.contract import route_read
 from tandem.nodes.state import Context
 from tests.unit.fakes import completion
 from tests.unit.graphs.ways import ask, said
@@ -184,6 +185,22 @@ def test_the_slm_types_what_the_head_does_not_and_only_so_many(tmp_path: Path) -
     assert answer["status"] == "accepted"
     assert len(own.fakes["slm"].prompts) == 2
     assert "by slm" in answer["output"]["text"]
+
+
+def test_what_is_sent_to_a_node_is_the_contract_and_not_the_request() -> None:
+    state: Any = {
+        "request": REQUEST,
+        "attempts": [{"output": NDA}],
+        "prepared": {"text": NDA},
+        "open": [[{"id": "a"}], [{"id": "b"}]],
+        "ask": "llm",
+        "untyped": ["c1"],
+        **dict.fromkeys(("run_id", "deadline", "started", "profile", "decision")),
+    }
+    sends: Any = route_read(state)
+    assert [send.node for send in sends] == ["judge", "judge", "label"]
+    assert all("attempts" not in send.arg for send in sends)
+    assert all(send.arg["request"] == {"text": ""} for send in sends)
 
 
 def test_open_hypotheses_go_to_the_llm_in_one_call(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from tandem.errors import InvalidRequest
 from tandem.nodes.contract.asking import Judged
 from tandem.nodes.contract.output import NOT_ALL_READ, Prepared, findings, review
 from tandem.nodes.contract.reading import further_groups, question_of
-from tandem.nodes.contract.report import report
+from tandem.nodes.contract.report import READ_BY_HEAD, report
 from tests.unit.nodes.contract.samples import NDA, prepared, reader
 
 OWN = "The supplier pays a penalty."
@@ -123,6 +123,18 @@ def test_the_report_can_be_checked_line_by_line() -> None:
     assert "For a lawyer's review" in told
     assert "**needs a person's look**" in told
     assert "| Governing law | New York | clause 4, characters" in told
+
+
+def test_the_report_says_who_read_what_is_absent() -> None:
+    known = prepared(labels=[EMPLOYEES, OWN])
+    own, every = known["items"][1]["id"], range(len(known["segments"]))
+    said = {
+        EMPLOYEES: [judged("not_mentioned", None)],
+        own: [judged("not_mentioned", None, shown=every)],
+    }
+    parts = report(review(known, findings(known, said, 1.0), {}, 0.7)).split("### ")
+    assert READ_BY_HEAD in parts[1]
+    assert "- Every clause was read.\n" in parts[2]
 
 
 def test_markdown_in_a_contract_stays_text() -> None:
