@@ -244,3 +244,23 @@ def test_the_chart_and_the_picture_show_every_candidate(tmp_path: Path) -> None:
     assert sum("A" in line for line in lines[1:-1]) == 1
     picture(choice, "USD", "sentiment", tmp_path / "front.png")
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"places": {"type": "number"}},
+    "required": ["places"],
+}
+
+
+def test_an_extraction_is_right_by_its_fields(tmp_path: Path) -> None:
+    given = [
+        {"text": f"There are {n} places.", "output_schema": SCHEMA, "expected": {"places": n}}
+        for n in range(20, 45)
+    ]
+    rows = read_rows(file(tmp_path, given), task_of(FakeServices(tmp_path), "extraction"))
+    assert (rows.labels, rows.learn, len(rows.judge)) == ((), (), 25)
+    replies = [json.dumps({"places": str(n if n != 30 else 99)}) for n in range(20, 45)]
+    asking = Asking(FakeServices(tmp_path), lambda _: FakeServices(tmp_path, slm=replies), rows)
+    said = asking(SMALL)
+    assert [n for n, right in enumerate(said.right, start=20) if not right] == [30]
