@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from tandem.errors import McpError, McpNotSent
 from tandem.mcp.http import http
 from tandem.mcp.offers import Listed, Offer, listed
-from tandem.mcp.results import value_of
 from tandem.mcp.stdio import stdio
 from tandem.models.breaker import CircuitBreaker
 from tandem.settings import McpServer, McpSettings
@@ -66,13 +65,13 @@ class Connection:
         await self._opened()
         return list(self._list.values())
 
-    async def call(self, offer: Offer, arguments: Mapping[str, Any]) -> Any:
-        """What the tool gives; sent to the server once, whatever happens.
+    async def call(self, offer: Offer, arguments: Mapping[str, Any]) -> CallToolResult:
+        """What the server answers, unlooked at; sent to the server once, whatever happens.
 
         Raises
         ------
         McpNotSent: the server could not be reached, or offers it no more as it was accepted.
-        McpError: the server ended, took too long, refused the call, or gave what is no result.
+        McpError: the server ended, took too long, refused the call, or answered what is none.
         """
         try:
             session = await self._opened()
@@ -81,7 +80,7 @@ class Connection:
             raise McpNotSent(error.what, error.remedy) from error
         result = await self._sent(session, offer, arguments)
         self._breaker.succeeded()
-        return value_of(result, offer)
+        return result
 
     async def close(self) -> None:
         """End the session, and the server's process where it has one."""

@@ -1,8 +1,8 @@
 """A server's JSON schemas, cut down to what can be checked and shown safely.
 
-What only annotates is dropped, and so are regular expressions, which a hostile server could make
-endless: the server still checks its arguments itself. References are put in place, so that the
-schema can stand inside that of a plan.
+What only annotates is dropped, and so are regular expressions and `uniqueItems`, which a hostile
+server could make endless: the server still checks its arguments itself. References are put in
+place, so that the schema can stand inside that of a plan.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ _KEPT: Final = frozenset(
         "properties",
         "required",
         "type",
-        "uniqueItems",
     }
 )
 _NAME: Final = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)

@@ -14,6 +14,7 @@ from tandem.errors import McpError, McpNotSent
 from tandem.mcp import catalogue
 from tandem.mcp.connection import Connection
 from tandem.mcp.offers import Listed, Offer
+from tandem.mcp.results import value_of
 from tandem.models.cancel import on_cancel
 from tandem.settings import Settings
 
@@ -87,7 +88,13 @@ class McpSessions:
         """
         own = self._settings.mcp.servers[server]
         calling = self._connection(server).call(offer, arguments)
-        return self._on_loop(f"{server}_{offer.name}", calling, own.start_s + own.seconds)
+        name = f"{server}_{offer.name}"
+        result = self._on_loop(name, calling, own.start_s + own.seconds)
+        try:
+            # Here and not on the loop: a large result takes its time, and other servers wait there.
+            return value_of(result, offer)
+        except McpError as error:
+            raise McpError(f"{name}: {error.what}", error.remedy) from error
 
     def close(self) -> None:
         """End all sessions, and the processes of their servers."""

@@ -30,6 +30,7 @@ def test_a_good_schema_keeps_what_can_be_checked() -> None:
                 "default": 1,
             },
             "zone": {"$ref": "#/$defs/zone"},
+            "notes": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
         },
         "required": ["day"],
         "$defs": {"zone": {"enum": ["UTC", "CET"], "title": "Zone"}},
@@ -39,6 +40,7 @@ def test_a_good_schema_keeps_what_can_be_checked() -> None:
         "properties": {
             "day": {"type": "string", "description": "The day."},
             "zone": {"enum": ["UTC", "CET"]},
+            "notes": {"type": "array", "items": {"type": "string"}},
         },
         "required": ["day"],
     }

@@ -32,6 +32,20 @@ def test_results_are_typed_where_they_can_be(house: House) -> None:
         assert sessions.call("tiny", ECHO, {"text": '{"a": NaN}'}) == '{"a": NaN}'
 
 
+def test_a_result_that_takes_long_to_check_holds_up_its_caller_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked_in: list[int] = []
+
+    def value(*_: object) -> None:
+        checked_in.append(threading.get_ident())
+
+    monkeypatch.setattr("tandem.mcp.sessions.value_of", value)
+    with house.sessions() as sessions:
+        sessions.call("tiny", ECHO, {"text": "four"})
+    assert checked_in == [threading.get_ident()]
+
+
 def test_a_server_is_one_process_for_all_threads_and_ends_with_the_sessions(house: House) -> None:
     with house.sessions() as sessions:
         assert children() == []
