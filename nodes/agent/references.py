@@ -43,7 +43,8 @@ def resolve(step: Step, done: Iterable[Step]) -> dict[str, Any]:
 
     Raises
     ------
-    ToolError: the step referred to has no result, or not one number where one is needed.
+    ToolError: the step referred to has no result, one that is not known (an effect that a person
+        says has happened), or not one number where one is needed.
     """
     results = {other["id"]: other["result"] for other in done if other["status"] == "done"}
     numeric = step["tool"] == CALCULATE
@@ -80,6 +81,8 @@ def _target(match: re.Match[str], results: Mapping[str, Any]) -> Any:
     if name not in results:
         raise ToolError(f"It needs {name}, which has no result.")
     target = results[name]
+    if target is None:
+        raise ToolError(f"It needs {name}, which was done; what it gave is not known.")
     for field in filter(None, path.split(".")):
         # A model writes $s1.value or $s1.result where the result itself is meant.
         if isinstance(target, Mapping) and field in target:

@@ -70,6 +70,14 @@ def test_a_reference_that_gives_no_value_ends_the_step() -> None:
     assert (steps[1]["status"], steps[1]["code"], sendings) == ("failed", "tool", [])
 
 
+@pytest.mark.parametrize("text", ["$s1", "$s1.noted", "It says $s1."])
+def test_what_an_effect_gave_is_not_made_up_where_nobody_knows_it(text: str) -> None:
+    before = done_step("s1", "look", None)  # as a person says: it has happened
+    steps, sendings = arrange([before, planned_step("s2", "look", text=text)], TOOLS)
+    assert sendings == []
+    assert "what it gave is not known" in steps[1]["error"]
+
+
 def test_no_call_is_made_twice() -> None:
     twice = (planned_step("s1", "look", text="a"), planned_step("s2", "look", text="a"))
     assert sent(*twice) == [("act", "s1")]
