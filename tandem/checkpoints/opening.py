@@ -138,6 +138,8 @@ def errors(where: str, done: str) -> Iterator[None]:
             f"The checkpoints {where} cannot be {done}: {why}.", _remedy(str(error)) + _then(done)
         ) from None
     except Exception as error:
+        if done == "read" and isinstance(error, NotImplementedError | ValueError):
+            raise _unreadable(where) from None
         if not _is_psycopg(error):
             raise
         # The driver's first line names host, port and reason; what follows may quote a statement.
@@ -147,6 +149,16 @@ def errors(where: str, done: str) -> Iterator[None]:
             "Start the server, or correct checkpoints.url, its user, rights and password "
             f"(PGPASSWORD, ~/.pgpass).{_then(done)}",
         ) from None
+
+
+def _unreadable(where: str) -> CheckpointError:
+    """What the serializer cannot make out, for want of a key or with a wrong one."""
+    return CheckpointError(
+        f"The checkpoints {where} cannot be read: they are encrypted with another key than this "
+        "process has, or are damaged. Nothing was done.",
+        "Set the key that the run began with (checkpoints.key_env). Without it only `tandem runs "
+        "cancel` ends the run.",
+    )
 
 
 def _then(done: str) -> str:

@@ -58,6 +58,25 @@ def test_a_sensitive_run_is_kept_only_with_a_key(
     assert bool(files(tmp_path)) == bool(key)
 
 
+@pytest.mark.parametrize("other", ["", KEY[::-1]])
+def test_a_run_whose_key_is_not_here_says_so_and_waits_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    house = House(tmp_path)
+    monkeypatch.setenv("LANGGRAPH_AES_KEY", KEY)
+    with house.tandem(plan(NOTE)) as tandem:
+        run_id = tandem.run(REQUEST, task="agent")["run_id"]
+    monkeypatch.setenv("LANGGRAPH_AES_KEY", other)
+    with house.tandem() as tandem:
+        for act in (tandem.approve, tandem.runs.told):
+            with pytest.raises(CheckpointError, match="another key"):
+                act(run_id)
+    monkeypatch.setenv("LANGGRAPH_AES_KEY", KEY)
+    with house.tandem(ANSWER) as tandem:
+        assert tandem.approve(run_id)["status"] == "accepted"
+    assert house.noted == ["first"]
+
+
 def test_of_a_short_sensitive_request_nothing_is_said(tmp_path: Path) -> None:
     house = House(tmp_path)
     with house.tandem(slm=["positive"]) as tandem:
