@@ -147,14 +147,15 @@ def _table(title: str, *columns: str) -> Table:
 def _costs(lines: list[TaskReplay], currency: str) -> Table:
     table = _table(
         f"Cost ({currency}; exact where no interval stands)",
-        "task", "runs", "as it was", "exact", "estimated", "not known", "cost then",
-        "cost would be", "95 %",
+        "task", "runs", "as it was / exact / est. / unknown", "then", "would be", "95 %",
     )  # fmt: skip
     for line in lines:
+        counts = [line["same"], line["exact"], line["estimated"]]
+        counts.append(sum(one["runs"] for one in line["unknown"]))
         table.add_row(
             line["task"],
-            *(str(line[key]) for key in ("runs", "same", "exact", "estimated")),
-            str(sum(one["runs"] for one in line["unknown"])),
+            str(line["runs"]),
+            " / ".join(map(str, counts)),
             f"{line['cost_then']:.6f}",
             f"{line['cost']['value']:.6f}",
             _interval(line["cost"], ".6f"),

@@ -194,29 +194,32 @@ def _show(choice: Choice, rows: Rows, settings: Settings) -> None:
 
 def _table(choice: Choice, rows: Rows, currency: str) -> Table:
     table = Table(
-        title=f"{rows.task}, {len(rows.judge)} rows (cost of a request in {currency})",
+        title=f"{rows.task}, {len(rows.judge)} rows (cost of 1,000 requests in {currency})",
         title_justify="left",
         show_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    heads = ("candidate", "right", "95 %", "bound", "cost", "p50 s", "p95 s", "not answered", "")
+    bound = "bound" if choice.wanted.target is not None else "lag"
+    heads = ("candidate", "right", "95 %", bound, "cost", "p50 s", "p95 s", "unanswered", "")
     for place, head in enumerate(heads):
-        table.add_column(head, justify="right" if place else "left")
+        table.add_column(
+            head, justify="right" if place else "left", no_wrap=place > 0, overflow="fold"
+        )
     for one in choice.judged:
-        marks = ["chosen"] if one is choice.chosen else []
-        marks += ["front"] if one.front else []
+        mark = "chosen" if one is choice.chosen else "front" if one.front else ""
         table.add_row(
             one.name,
             f"{one.right.mean:.3f}",
-            f"{one.right.low:.3f} to {one.right.high:.3f}",
+            f"{one.right.low:.3f}-{one.right.high:.3f}",
             f"{one.promised:.3f}" if choice.wanted.target is not None else f"{one.lag:+.3f}",
-            f"{one.cost:.6f}",
+            f"{1000 * one.cost:.4f}",
             _seconds(one.p50_s),
             _seconds(one.p95_s),
             str(one.said.blocked + one.said.failed),
-            ", ".join(marks),
+            mark,
         )
     return table
 
 
 def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.2f}"

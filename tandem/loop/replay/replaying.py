@@ -245,15 +245,8 @@ def _total(parts: Sequence[_Part], followed: Sequence[Followed]) -> TaskReplay:
     exact = [part.cost.value for part in parts if part.cost.exact]
     cost = together([exactly(math.fsum(exact)), *(p.cost for p in parts if not p.cost.exact)])
     told = _line(TOTAL, followed, cost)
-    if all(part.told["p50"] is None or _is_exact(part.told) for part in parts):
-        seconds = [
-            _seconds(one) for one in followed if one.outcome.kind != "unknown" and _timed(one.run)
-        ]
-        p50, p95 = _quantiles(seconds)
+    if not any(one.outcome.adds_llm for one in followed):
+        sure = [one for one in followed if one.outcome.kind != "unknown" and _timed(one.run)]
+        p50, p95 = _quantiles([_seconds(one) for one in sure])
         told |= {"p50": known(p50) if p50 else None, "p95": known(p95) if p95 else None}
     return told
-
-
-def _is_exact(line: TaskReplay) -> bool:
-    p50 = line["p50"]
-    return p50 is not None and p50["low"] == p50["value"] == p50["high"]

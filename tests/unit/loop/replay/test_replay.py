@@ -167,8 +167,11 @@ def test_accepting_less_is_estimated_by_the_tasks_own_calls(
         written.accepted(f"a{number}", margin=0.5 if number < 20 else 0.9)
         if number < 10:
             written.shadow(f"a{number}", agreed=number >= 4)
-    line = only(ledger, settings(tmp_path), margin(tmp_path, 0.6))
+    figures = replay(ledger, settings(tmp_path), margin(tmp_path, 0.6)).figures
+    (line,) = figures["tasks"]
     assert (line["same"], line["estimated"]) == (50, 20)
+    assert figures["total"]["cost"] == line["cost"]
+    assert figures["total"]["p50"] is None  # of several tasks together it is not estimated
     # Every LLM call of this task has the same tokens: the estimate cannot miss.
     assert line["cost"]["value"] == pytest.approx(70 * 0.00102 + 50 * 0.0112)
     told = line["changed"]
