@@ -77,6 +77,8 @@ class Calibrator:
         InvalidRequest: too few rows for the target, or the head finds one label only.
         ModelError, ModelFileError: a tier or the embeddings gave no answer.
         """
+        if rows.several_tenants and self.options.examples != 0:
+            return replace(self, options=replace(self.options, examples=0)).run(rows, parts)
         parts = split(rows, self.options.seed) if parts is None else parts
         refuse_too_few(len(parts.calibrate), self.options, rows.repeats())
         vectors = self._embed(rows)

@@ -66,7 +66,8 @@ def judged_rows(ledger: Ledger, task: str) -> Judged:
 def label_rows(
     services: Services, task: LabelTask, judged: Sequence[KnownRow], names: Sequence[str] = ()
 ) -> LabelledRows:
-    """The rows of one label set: `names`, or the one that most requests have.
+    """The rows of one label set: `names`, or the one that most requests have. A calibration serves
+    all tenants, so it is told where the requests are of several.
 
     Raises
     ------
@@ -90,7 +91,10 @@ def label_rows(
             "Judge more answers, or name another label set by --labels.",
         )
     positions = np.array([order.index(label) for _, label in rows])
-    return LabelledRows([text for text, _ in rows], positions, order)
+    tenants = {row.request.get("tenant", "") for row in judged}
+    return LabelledRows(
+        [text for text, _ in rows], positions, order, several_tenants=len(tenants) > 1
+    )
 
 
 def _known(run: JudgedRun, task: str) -> KnownRow | None:

@@ -35,12 +35,14 @@ class LabelledRows:
     ----------
     names: the label set, in order. labels: positions in it, shape (rows,).
     lines: where the rows stand in their file, from 1.
+    several_tenants: whose texts must not stand in each other's prompts.
     """
 
     texts: Sequence[str]
     labels: Ints
     names: tuple[str, ...]
     lines: Sequence[int] = ()
+    several_tenants: bool = False
 
     def repeats(self) -> str:
         """Where rows repeat a text: how many texts there are, and the first two lines that give

@@ -172,6 +172,15 @@ def test_rows_that_the_settings_hide_from_a_public_model_are_no_examples(tmp_pat
     assert not any("climbs" in text for text in examples.texts)
 
 
+def test_rows_of_several_tenants_stand_in_no_prompt_but_their_own(tmp_path: Path) -> None:
+    services = calibrating(tmp_path)
+    rows = replace(read_labelled(write_rows(tmp_path / "rows.jsonl"), LABELS), several_tenants=True)
+    made = calibrator(services, replace(OPTIONS, llm_rows=0, examples=4)).run(rows)
+    assert made.calibration.examples is None
+    assert made.calibration.slm is not None
+    assert made.calibration.slm.asking.examples == 0
+
+
 def test_rows_without_an_answer_count_as_not_accepted(tmp_path: Path) -> None:
     """A row that is too long for the SLM goes on to the LLM in force: it stays in the counts."""
     too_long = PromptTooLong("The prompt is too long.", "Shorten it.")

@@ -74,6 +74,18 @@ def test_rows_are_those_of_one_label_set_in_the_requests_order(
         label_rows(services, task_of(services), known, ("good", "bad"))
 
 
+@pytest.mark.parametrize(("tenants", "several"), [(("a", "a"), False), (("a", "b"), True)])
+def test_rows_tell_whether_they_are_of_several_tenants(
+    ledger: Ledger, tmp_path: Path, tenants: tuple[str, str], several: bool
+) -> None:
+    for label, tenant in zip(LABELS, tenants, strict=True):
+        fill(ledger, label, f"gold goes {label}", label, tenant=tenant)
+        give(ledger, label, True)
+    services = FakeServices(tmp_path)
+    rows = label_rows(services, task_of(services), judged_rows(ledger, "sentiment").rows)
+    assert rows.several_tenants is several
+
+
 def test_without_feedback_it_says_how_to_give_some(ledger: Ledger) -> None:
     fill(ledger, "a", "gold climbs", "up")
     with pytest.raises(InvalidRequest, match="no feedback on sentiment") as caught:
