@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, cast
 
 from tandem.errors import InvalidRequest
@@ -21,6 +22,7 @@ from tandem.nodes.labels import text_only
 from tandem.nodes.numeric_question import asks_for_number, with_number
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import Read, earlier_turns, full_text
+from tandem.nodes.written_numbers import readings_of, rounds_to, written
 from tandem.quality.arithmetic import equations, right_arithmetic
 from tandem.quality.grounding import schema_gate
 from tandem.quality.signals import token_signals
@@ -173,8 +175,8 @@ class Reason:
         return Prompt([*messages, *further], max_tokens=self.max_tokens, schema=schema)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
-        """Gates not_empty, not_truncated, not_refusal, schema; of free work arithmetic, of
-        calculated work those of nodes/calculated.py."""
+        """Gates not_empty, not_truncated, not_refusal, schema; of free work arithmetic and, where a
+        number is asked for, concludes; of calculated work those of nodes/calculated.py."""
         output = attempt["output"]
         if failed := not_empty(output) + not_truncated(attempt):
             return failed
@@ -186,6 +188,8 @@ class Reason:
             failed = wrong_steps([], prepared["text"])
         else:
             failed = not_refusal(work) + right_arithmetic(work)
+            if prepared["calculated"] and isinstance(answer, str):
+                failed += _from_nowhere(answer, work, prepared["text"])
         # Not every server keeps to the schema that it was given.
         return failed + not_empty(answer) + (schema_gate(answer, schema) if schema else [])
 
@@ -204,6 +208,22 @@ def final_answer(work: str) -> str | None:
     """What the last line "Answer: ..." says, without marks of emphasis; None without one."""
     found = _ANSWER.findall(work)
     return found[-1].strip() if found else None
+
+
+def _from_nowhere(answer: str, work: str, question: str) -> list[GateFailure]:
+    """Gate `concludes` of free work with sums: every number of the answer stands in the work above
+    it or in the question, as a share or per cent too, or is a sum's result, rounded."""
+    results = [Decimal(str(one.value)) for one in equations(work) if one.right]
+    if not results:
+        return []
+    known = readings_of(_ANSWER.sub("", work)) | readings_of(question)
+    known |= {100 * one for one in known}
+    results += [100 * one for one in results]
+    strange = [
+        one for one in written(answer) if not one.readings & known and not rounds_to(one, results)
+    ]
+    detail = f"{len(strange)} numbers of the answer stand nowhere in the work"
+    return [GateFailure(gate="concludes", detail=detail)] if strange else []
 
 
 def _messages(

@@ -149,6 +149,21 @@ def test_work_that_was_cut_off_asks_for_no_typed_answer() -> None:
     assert failed == ["not_truncated"]
 
 
+@pytest.mark.parametrize(
+    ("work", "gates"),
+    [
+        ("3 * 60 = 180\nAnswer: 200", ["concludes"]),
+        ("3 * 60 = 180\nAnswer: 180 meters", []),
+        ("10 / 3 = 3.333\nAnswer: about 3.3", []),
+        ("1 / 4 = 0.25\nAnswer: 25%", []),
+        ("He runs far.\nAnswer: 200", []),
+    ],
+)
+def test_an_answer_follows_from_its_own_work(work: str, gates: list[str]) -> None:
+    _, failed, _ = answered(STRANGE, work)
+    assert failed == gates
+
+
 def test_an_invalid_schema_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="not valid"):
         answered(output_schema={"type": 12})
