@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,11 +78,13 @@ def chosen(labels: Sequence[str], known: Sequence[Item]) -> list[Item]:
     by_name: dict[str, Item] = {item["name"].casefold(): item for item in known}
     by_name |= {item["id"].casefold(): item for item in known}
     by_name |= {item["hypothesis"].casefold(): item for item in known}
+    taken = {item["id"] for item in known}
     items: list[Item] = []
     for number, label in enumerate(labels, start=1):
         item = by_name.get(label.strip().casefold())
+        name = f"own-{number}"
         try:
-            items.append(item or _item(f"own-{number}", label))
+            items.append(item or _item(f"label-{number}" if name in taken else name, label))
         except ValueError as error:
             raise InvalidRequest(
                 f"labels[{number - 1}]: {error}.",
@@ -92,14 +95,20 @@ def chosen(labels: Sequence[str], known: Sequence[Item]) -> list[Item]:
     return items
 
 
-def questions(text: str) -> list[Item]:
-    """The questions in what is asked beside a contract: each is checked like a hypothesis."""
+def questions(text: str, taken: Collection[str] = ()) -> list[Item]:
+    """The questions in what is asked beside a contract: each is checked like a hypothesis.
+
+    Parameters
+    ----------
+    taken: ids that other items have.
+    """
     found = [match[0].strip() for match in _SENTENCE.finditer(text) if match[0][-1] == "?"]
     asked = (each for each in dict.fromkeys(found) if re.search(r"\w", each))
     kept = [each for each in asked if len(each) <= MAX_CHARS][:MAX_ITEMS]
+    ids = (name for number in count(1) if (name := f"question-{number}") not in taken)
     return [
-        {"id": f"question-{number}", "name": "Question", "hypothesis": each}
-        for number, each in enumerate(kept, start=1)
+        {"id": name, "name": "Question", "hypothesis": each}
+        for name, each in zip(ids, kept, strict=False)
     ]
 
 

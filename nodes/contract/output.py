@@ -185,7 +185,7 @@ def coverage_of(
 
     Parameters
     ----------
-    asked: hypotheses that a tier was asked, by its name; `failed`: those that it did not answer.
+    asked: hypotheses that a tier was asked, by its name; `without_answer`: those of which none came.
     """
     read, total = len(prepared["segments"]), prepared["segments_in_all"]
     last = prepared["segments"][-1]["end"] if read else 0

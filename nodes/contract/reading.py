@@ -128,7 +128,7 @@ class Reader:
     def _items(self, request: Request, beside: str) -> list[Item]:
         labels = request.get("labels")
         items = self.own_checklist if labels is None else chosen(labels, self.own_checklist)
-        return [*items, *questions(beside)]
+        return [*items, *questions(beside, {item["id"] for item in items})]
 
     def _passages(
         self, items: Sequence[Item], texts: Sequence[str], readings: dict[str, Reading]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tandem.errors import InvalidRequest, SettingsError
-from tandem.nodes.contract.checklist import SHIPPED, chosen, load_checklist, questions
+from tandem.nodes.contract.checklist import SHIPPED, chosen, items_of, load_checklist, questions
 
 OWN = "The supplier pays a penalty for late delivery."
 
@@ -78,6 +78,17 @@ def test_questions_beside_the_contract_join_the_checklist() -> None:
     found = questions("Please review it. May we use subcontractors? And is there\na penalty?")
     assert [item["hypothesis"] for item in found] == ["May we use subcontractors?", "a penalty?"]
     assert questions("Please review this.") == []
+
+
+def test_no_two_items_have_one_id() -> None:
+    (mine,) = items_of({"question-1": OWN})
+    assert [each["id"] for each in questions("May we? And when?", {mine["id"]})] == [
+        "question-2",
+        "question-3",
+    ]
+    listed = items_of([OWN, "The buyer pays in advance."])
+    ids = [each["id"] for each in chosen(["The buyer leaves.", "own-1"], listed)]
+    assert ids == ["label-1", "own-1"]
 
 
 def test_what_is_asked_in_a_long_text_is_found_in_one_pass() -> None:
