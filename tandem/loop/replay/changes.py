@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from tandem.errors import InvalidRequest
@@ -71,7 +72,7 @@ class Changes:
     keys: tuple[str, ...]
     unfollowed: tuple[Unfollowed, ...]
 
-    @property
+    @cached_property
     def harmless(self) -> bool:
         """Whether nothing but prices differs, and what no answer hangs on."""
         return all(any(fnmatchcase(key, one) for one in _HARMLESS) for key in self.keys)

@@ -87,17 +87,17 @@ class Following:
             likely = mean_cost(self.suited_calls(run, found), base)
             ends.append((ends[-1][0] if ends else run.started, likely))
         logged = [run.attempts[at].cost for at in keeps]
-        if found.kind in ("exact", "estimated") or costs != logged:
+        if self.spending.bounded and (found.kind in ("exact", "estimated") or costs != logged):
             self.spending.diverged = True
         self.spending.add(run, ends)
         return Followed(run, found, tuple(costs) if found.kind != "unknown" else (), base)
 
     def _outcome(self, run: LoggedRun) -> Outcome:
         barred = self.spending.barred_at_first(run)
+        if self._untouched(run):
+            return as_it_was(run)
         if barred and not run.parent_id and self._refuses:
             return refused(run, unread=True)
-        if not run.first_tier and run.error_code not in ("policy_refused", "budget_spent"):
-            return as_it_was(run)
         judges = self._of(run.task)
         if why := self._why_unasked(run, judges):
             return why
@@ -109,6 +109,12 @@ class Following:
         if run.in_steps or run.node in _IN_STEPS:
             return self._in_steps(run, course, passes)
         return outcome(run, self._terms(run, course, passes))
+
+    def _untouched(self, run: LoggedRun) -> bool:
+        """Whether nothing that decides differs, or the run ended before anything was decided."""
+        if self.changes.harmless and not self.spending.diverged:
+            return True
+        return not run.first_tier and run.error_code not in ("policy_refused", "budget_spent")
 
     def _why_unasked(self, run: LoggedRun, judges: Any) -> Outcome | None:
         """Why what was asked says nothing of what would be; None: it does."""

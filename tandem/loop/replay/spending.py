@@ -31,7 +31,8 @@ class Spending:
     _count: int = 0
 
     def __post_init__(self) -> None:
-        self.diverged = self.changes.touches("policy.budgets.*", "shadow.share")
+        budgets = self.changes.touches("policy.budgets.*")
+        self.diverged = budgets or (self.bounded and self.changes.touches("shadow.share"))
 
     @property
     def bounded(self) -> bool:

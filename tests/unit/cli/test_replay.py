@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tandem.ledger.store import Ledger
+from tests.loopback import answer, serve
 from tests.unit.cli.shell import ERROR, INVALID, Run, check
 from tests.unit.loop.replay.ledgers import Writer, llm_try
 
@@ -110,3 +111,48 @@ def test_asking_again_needs_requests(run: Run, written: Writer, tmp_path: Path) 
     (tmp_path / "tandem.toml").write_text(f"{OLD}\n{ledger}[policy]\nllm_above = 0.5\n")
     (tmp_path / "new.toml").write_text(f"{OLD}\n[policy]\nllm_above = 0.9\n")
     check(run("replay", "new.toml", "--rerun", "3"), INVALID, "holds the request of none")
+
+
+SERVED = """
+[calibration]
+shipped = false
+[models.small]
+backend = "openai"
+dialect = "vllm"
+url = "URL"
+model = "small"
+private = true
+price = { per_million_input = 1.0 }
+[models.large]
+backend = "openai"
+dialect = "vllm"
+url = "URL"
+model = "large"
+price = { per_million_input = 10.0 }
+[tiers.slm]
+model = "small"
+[tiers.llm]
+model = "large"
+"""
+
+
+def test_requests_are_asked_again_under_the_new_settings(run: Run, tmp_path: Path) -> None:
+    """Runs that began on the LLM go to the SLM: another answer, and 40 tokens at its price."""
+    with serve(answer(("down", {"down": -0.01, "up": -5.0}))) as server:
+        base = SERVED.replace("URL", f"{server.url}/v1")
+        first = '[tasks.sentiment]\nfirst_tier = "{}"\n'
+        (tmp_path / "tandem.toml").write_text(base + first.format("llm"))
+        (tmp_path / "new.toml").write_text(base + first.format("slm"))
+        path = tmp_path / ".tandem/ledger.sqlite"
+        written = Writer(Ledger(f"sqlite:///{path}", texts="all"))
+        for number in range(3):
+            written.run(f"r{number}", llm_try("a1", "up"), decided={"tier": "llm"})
+        told = figures(run, "--rerun", "5")
+        shown = run("replay", "new.toml", "--rerun", "2").out
+    (again,) = told["rerun"]
+    assert (again["asked"], again["failed"], again["others"]["value"]) == (3, 0, 3)
+    assert again["cost"]["value"] == pytest.approx(3 * 40e-6)
+    assert server.body["model"] == "small"
+    assert "asked again: 2 of 3 kept requests" in shown
+    with sqlite3.connect(path) as file:
+        assert file.execute("SELECT count(*) FROM tandem_runs").fetchone() == (3,)

@@ -18,7 +18,7 @@ from tandem.ledger.store import Ledger
 from tandem.loop.replay.logged import Window
 from tandem.loop.replay.replaying import refuse_empty, replay
 from tandem.settings import LedgerSettings, Policy, Price, Settings, TaskSettings
-from tests.unit.ledger.rows import attempt
+from tests.unit.ledger.rows import answer, attempt
 from tests.unit.loop.replay.ledgers import LLM, SLM, Writer, llm_try, settings, slm_try
 
 
@@ -378,3 +378,37 @@ def test_a_ledger_that_keeps_no_texts_needs_no_setting_of_it(
     written.accepted("r1")
     new = settings(tmp_path, ledger=LedgerSettings(texts="all"))
     assert only(ledger, settings(tmp_path), new)["same"] == 1
+
+
+def test_what_older_settings_decided_stays_where_nothing_that_decides_differs(
+    ledger: Ledger, written: Writer, tmp_path: Path
+) -> None:
+    """The present settings have no budget; the one that these runs met is gone."""
+    why = "today's budget of all tenants is spent: 1.0 of 1.0 USD (UTC day): SLM only"
+    barred = {"may_escalate": False, "reasons": [why]}
+    written.run("kept", slm_try(margin=0.1), rejected={"a1": ("margin",)}, status="needs_review",
+                decided=barred)  # fmt: skip
+    written.accepted("root")
+    error = {"code": "budget_spent", "what": "Nothing was asked.", "remedy": ""}
+    ledger.start("part", {"text": "x", "task": "sentiment"}, parent_run_id="root")
+    ledger.finish("part", answer("part", status="failed", tier=None, error=error))
+    for new in (settings(tmp_path), settings(tmp_path, llm=Price(per_million_input=3.0))):
+        line = only(ledger, settings(tmp_path), new)
+        assert (line["same"], line["unknown"]) == (2, [])
+    bounded = {"policy": {"budgets": {"per_day": 100.0}}}
+    line = only(ledger, settings(tmp_path, **bounded), settings(tmp_path, **bounded))
+    assert line["same"] == 2
+
+
+def test_without_its_budget_the_llm_would_have_been_asked(
+    ledger: Ledger, written: Writer, tmp_path: Path
+) -> None:
+    why = "today's budget of all tenants is spent: 1.0 of 1.0 USD (UTC day): SLM only"
+    written.run("kept", slm_try(margin=0.1), rejected={"a1": ("margin",)}, status="needs_review",
+                decided={"may_escalate": False, "reasons": [why]})  # fmt: skip
+    for number in range(20):
+        written.escalated(f"e{number}")
+    old = settings(tmp_path, policy={"budgets": {"per_day": 0.001}})
+    line = only(ledger, old, settings(tmp_path))
+    assert (line["same"], line["estimated"]) == (20, 1)
+    assert line["changed"]["moved"] == {"nobody to llm": 1}
