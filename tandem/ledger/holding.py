@@ -24,18 +24,20 @@ _FREE: Final = text("SELECT pg_advisory_unlock(:key)")
 
 
 @contextmanager
-def hold(ledger: Ledger, thread_id: str, seconds: float = PATIENCE_S) -> Iterator[None]:
+def hold(ledger: Ledger, thread_id: str, seconds: float | None = None) -> Iterator[None]:
     """Be the only one who works at the runs of a thread.
 
     Parameters
     ----------
-    seconds: how long to wait for another. Who only looks at a run holds it for a moment too.
+    seconds: how long to wait for another; by default PATIENCE_S, as who only looks at a run holds
+        it for a moment too.
 
     Raises
     ------
     RunBusy: another worker, of this process or another, is at it.
     LedgerError: the lock cannot be taken.
     """
+    seconds = PATIENCE_S if seconds is None else seconds
     key = hashlib.sha256(thread_id.encode()).hexdigest()[:16]
     url = database.parsed(ledger.url)
     if url.get_backend_name() == "postgresql":

@@ -157,7 +157,7 @@ def test_of_many_approvals_at_once_one_counts(house: House) -> None:
     slow, start = house.tool, threading.Barrier(4)
 
     def run(arguments: Any) -> Any:
-        time.sleep(0.5)
+        time.sleep(0.1)
         return slow.run(arguments)
 
     house.tool = replace(slow, run=run)

@@ -92,12 +92,11 @@ def test_a_fork_of_a_waiting_run_leaves_that_one_waiting(tmp_path: Path) -> None
     assert house.noted == ["first", "first"]
 
 
-@pytest.mark.parametrize(("run", "step"), [("nobody", "s1"), ("", "s9")])
-def test_a_run_or_step_that_is_not_there_is_refused(tmp_path: Path, run: str, step: str) -> None:
+def test_a_run_or_step_that_is_not_there_is_refused(tmp_path: Path) -> None:
     house = House(tmp_path)
-    run_id = ended(house)
-
-    with house.tandem() as tandem, pytest.raises(RunStateError) as caught:
-        tandem.fork(run or run_id, step)
-
-    assert caught.value.remedy
+    with house.tandem(plan(NOTE)) as tandem:
+        run_id = tandem.run(REQUEST, task="agent")["run_id"]
+        for run, step in (("nobody", "s1"), (run_id, "s9")):
+            with pytest.raises(RunStateError) as caught:
+                tandem.fork(run, step)
+            assert caught.value.remedy
