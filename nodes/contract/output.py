@@ -185,7 +185,7 @@ def coverage_of(
 
     Parameters
     ----------
-    asked: hypotheses that a tier was asked, by its name; `without_answer`: those of which none came.
+    asked: hypotheses that a tier was asked, by its name; `without_answer`: those that got none.
     """
     read, total = len(prepared["segments"]), prepared["segments_in_all"]
     last = prepared["segments"][-1]["end"] if read else 0
