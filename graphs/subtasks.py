@@ -7,13 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from langchain_core.runnables import RunnableConfig
+from langgraph._internal._constants import CONFIG_KEY_DURABILITY
 from langgraph.graph import StateGraph
 
 from tandem.nodes.binding import keeps_private
 from tandem.nodes.state import Context, State
 from tandem.records import SENSITIVITIES, Answer, Delegated, Request
+
+_UNKEPT: Final[RunnableConfig] = {"configurable": {CONFIG_KEY_DURABILITY: "async"}}
+"""A request under a run that is kept step by step is not itself kept, and must not take over from
+it that each step waits for its checkpoint: there is none, and LangGraph breaks off."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ class Subtasks:
                 private_only=private,
                 public_may_see=None if seen is None else tuple(seen),
             )
-            result = self._graph.invoke({"request": _tightened(request, parent)}, context=child)
+            given = {"request": _tightened(request, parent)}
+            result = self._graph.invoke(given, _UNKEPT, context=child)
             answer = cast("Answer", result["answer"])
             delegated.append(
                 {

@@ -67,6 +67,21 @@ def test_after_a_crash_a_run_has_its_whole_time(house: House) -> None:
     assert house.noted == ["first"]
 
 
+def test_a_run_that_is_kept_hands_work_to_the_slm_before_and_after_a_pause(house: House) -> None:
+    first = {"tool": "draft", "arguments": {"text": "Write a note that we meet at 3 pm."}}
+    last = {"tool": "draft", "arguments": {"text": "Write a note that $s2.noted"}}
+    with house.tandem(plan(first, NOTE, last), slm=["We meet at 3 pm."]) as tandem:
+        waiting = tandem.run(REQUEST, task="agent")
+        assert [step["status"] for step in waiting["steps"]] == ["done", "planned", "planned"]
+    with house.tandem(ANSWER, slm=["It is the first."]) as tandem:
+        answer = tandem.approve(waiting["run_id"])
+
+    assert [step["status"] for step in answer["steps"]] == ["done", "done", "done"]
+    assert answer["steps"][0]["result"]["text"] == "We meet at 3 pm."
+    assert answer["steps"][2]["result"]["text"] == "It is the first."
+    assert answer["status"] == "accepted"
+
+
 def test_a_step_whose_tool_is_not_here_is_not_given_up(house: House) -> None:
     known = house.tool
     with house.tandem(plan(NOTE)) as tandem:
