@@ -23,7 +23,7 @@ from tandem.ledger.store import Ledger
 AGENT: Final = "agent:"
 SENDS: Final = "__pregel_tasks"
 PAID: Final = ("attempts", "made", "delegated", "spent")
-"""Keys whose entries have a cost, which the original paid."""
+"""Keys whose entries have a cost, which the original paid, and whose saving it claims."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,17 @@ def _forking(found: Found, fork_id: str) -> Callable[[Mapping[str, Any]], dict[s
 def _unpaid(key: str, value: Any) -> Any:
     if key not in PAID or not isinstance(value, list):
         return value
-    return [{**each, "cost": 0.0} for each in value]
+    return [_at_no_cost(each) for each in value]
+
+
+def _at_no_cost(each: Mapping[str, Any]) -> dict[str, Any]:
+    """An attempt or a delegated run that neither costs nor saves anything here."""
+    free: dict[str, Any] = {"cost": 0.0}
+    if "all_llm_cost" in each:
+        free["all_llm_cost"] = 0.0
+    if "usage" in each:  # by which all-LLM is priced
+        free["usage"] = dict.fromkeys(each["usage"], 0)
+    return {**each, **free}
 
 
 def _beside(found: Found) -> list[tuple[str, list[tuple[str, Any]]]]:

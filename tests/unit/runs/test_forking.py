@@ -69,6 +69,19 @@ def test_a_fork_does_not_pay_again(tmp_path: Path) -> None:
     assert house.noted == ["first", "first again"]
 
 
+def test_a_fork_does_not_save_again_what_the_original_saved(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    draft = {"tool": "draft", "arguments": {"text": "Write a note that we meet at 3 pm."}}
+    with house.tandem(plan(draft, NOTE), ANSWER, slm=["We meet at 3 pm."]) as tandem:
+        answer = tandem.run(REQUEST, task="agent")
+        assert answer["steps"][0]["status"] == "done"
+        fork = tandem.fork(answer["run_id"], "s2")
+        last = tandem.reject(fork["run_id"])
+
+    # All that the fork did itself was to write the answer, with the LLM.
+    assert last["all_llm_cost"] == pytest.approx(last["cost"])
+
+
 def test_what_ended_beside_the_step_is_taken_over(tmp_path: Path) -> None:
     house = House(tmp_path)
     with house.tandem(plan(NOTE, {**NOTE, "arguments": {"line": "other"}})) as tandem:
