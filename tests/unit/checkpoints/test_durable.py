@@ -121,6 +121,8 @@ def test_a_run_beyond_its_days_cannot_go_on(tmp_path: Path) -> None:
             tandem.approve(run_id)
         with pytest.raises(RunStateError, match=r"has ended \(expired\)"):
             tandem.approve(run_id)
+        (row,) = tandem.runs.listed()
+        assert (row["state"], row["waits_for"]) == ("expired", [])
     assert house.noted == []
 
 
