@@ -31,6 +31,7 @@ from tandem.stats import Interval, wilson
 
 LEAST_AGREEING: Final = 20
 """Fewer rows say nothing of how far a head agrees with the LLM."""
+PROBES: Final = 60
 NEEDS_PROMISE: Final = frozenset({"guarantee", "always"})
 
 
@@ -108,6 +109,7 @@ class HeadTrial:
             target=calibrated(task).rules.target,
             confidence=self.confidence,
             slm_rows=self.rows,
+            probe_rows=min(PROBES, self.rows),
             llm_rows=self.llm_rows,
             seed=self.seed,
             data=data,
