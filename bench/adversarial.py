@@ -76,7 +76,13 @@ class House:
 
     def _search(self, text: str, k: int, *_: Any, **__: Any) -> list[dict[str, Any]]:
         del text, k
-        chunk = {"id": "1", "source": "a.md", "heading": "Notes", "text": self.passage}
+        chunk: dict[str, Any] = {
+            "id": "1",
+            "source": "a.md",
+            "heading": "Notes",
+            "text": self.passage,
+        }
+        chunk |= {"start": 0, "end": len(self.passage)}
         return [{"chunk": chunk, "score": 0.9, "cosine": 0.9}]
 
     def close(self) -> None:
@@ -200,7 +206,11 @@ def _controls(house: House, random: Random) -> float:
     asked, there = 0, 0
     for setup, path in itertools.product(SETUPS, LLM_TASKS):
         house.models.begin("A short note.", ("lookup",), {})
-        request = {"text": f"Why are there {random.randint(2, 9)} meetings?", "task": path}
+        number = random.randint(2, 9)
+        request: dict[str, Any] = {"text": f"Why are there {number} meetings?", "task": path}
+        if path == "contract_review":  # what a head answers alone is no control
+            text = f"1. Meetings.\nThe parties shall hold {number} meetings a year."
+            request["documents"] = [{"name": "c.txt", "text": text}]
         ended = _attempts(house.tandem(setup), request)
         asked, there = asked + 1, there + ("llm answered" in ended and bool(house.models.sent))
     return there / asked
