@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import random
 import resource
 import tempfile
 import time
@@ -26,12 +27,15 @@ from bench.common import machine, print_json, table
 from tandem.graphs.tasks import Tasks
 from tandem.loop.audit.audit import Auditor, Looked
 from tandem.loop.audit.draft import prompt_hash
+from tandem.loop.audit.naming import names_of
 from tandem.loop.audit.options import Options
 from tandem.loop.audit.reading import Logs
 from tandem.loop.audit.report import Audit
+from tandem.loop.audit.sampling import Reservoir
 from tandem.loop.audit.writing import write
 from tandem.services import Services
 from tandem.settings import Settings, load
+from tandem.stats import wilson
 
 PRICES: Final = {
     "gpt-4o": (2.5, 10.0),
@@ -39,6 +43,7 @@ PRICES: Final = {
     "gpt-4o-mini": (0.15, 0.6),
 }
 """Dollars a million tokens in and out, as OpenAI lists them."""
+SEEDS: Final = 200
 Row = dict[str, Any]
 
 
@@ -151,8 +156,6 @@ def _lines(rows: list[Row], looked: Looked, audit: Audit) -> dict[str, dict[str,
     """Each workload that was found beside the true one that most of its rows are of."""
     pairs, named = _pairs(rows, looked), {each["name"]: each for each in audit["workloads"]}
     made = {}
-    from tandem.loop.audit.naming import names_of
-
     names = names_of(looked.parts, looked.profiler.services.detector, Options().min_rows)
     for at, name in enumerate(names):
         inside = Counter(row["workload"] for row, number in pairs if number == at)
@@ -177,17 +180,26 @@ def _lines(rows: list[Row], looked: Looked, audit: Audit) -> dict[str, dict[str,
         if sensitive:
             made[f"{name} = {truth}"] |= {
                 "sens_labelled": sum(sensitive) / len(sensitive),
-                "sens_all_rows": _detected(rows, truth, looked),
+                **_detected(rows, truth, looked),
             }
     return made
 
 
-def _detected(rows: list[Row], workload: str, looked: Looked) -> float:
-    """The share that the detector finds sensitive where it sees every row, and no sample."""
+def _detected(rows: list[Row], workload: str, looked: Looked) -> dict[str, float]:
+    """The share that the detector finds sensitive where it sees every row, and how often the
+    interval of a sample holds it, over SEEDS samples."""
     texts = [_texts(row)[1] for row in rows if row["workload"] == workload]
     services = looked.profiler.services
     found = [services.assess({"text": text}).sensitivity for text in texts]
-    return sum(each in ("personal", "secret") for each in found) / len(found)
+    sensitive = [each in ("personal", "secret") for each in found]
+    share, held = sum(sensitive) / len(sensitive), 0
+    for seed in range(SEEDS):
+        sample: Reservoir[bool] = Reservoir(Options().prompt_sample, random.Random(seed))
+        for each in sensitive:
+            sample.offer(each)
+        interval = wilson(sum(sample.items), len(sample.items))
+        held += interval.low <= share <= interval.high
+    return {"sens_all_rows": share, "held": held / SEEDS}
 
 
 def _apart(path: Path, settings: Settings) -> dict[str, float]:

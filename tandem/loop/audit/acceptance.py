@@ -7,7 +7,7 @@ from typing import Final
 
 from tandem.ledger.report import Report
 from tandem.loop.audit.report import Acceptance
-from tandem.loop.in_force import LOCAL, InForce
+from tandem.loop.in_force import LOCAL, RULE, InForce
 from tandem.stats import wilson
 
 LEAST_RUNS: Final = 20
@@ -48,11 +48,12 @@ def acceptances(report: Report | None, calibrated: Sequence[InForce]) -> dict[st
 def _by_ledger(report: Report | None) -> dict[str, Acceptance]:
     known: dict[str, Acceptance] = {}
     for line in report["tasks"] if report else ():
-        tried = line["slm_runs"]
+        alone = sum(line["answered_by"].get(who, 0) for who in (*LOCAL, RULE))
+        # All that failed counts against the SLM, whoever tried it.
+        tried = alone + line["escalated"] + line["needs_review"] + line["failed"]
         if tried < LEAST_RUNS:
             continue
-        alone = sum(line["answered_by"].get(who, 0) for who in (*LOCAL, "rule"))
-        share = wilson(min(alone, tried), tried)
+        share = wilson(alone, tried)
         known[line["task"]] = {
             "value": share.mean,
             "low": share.low,

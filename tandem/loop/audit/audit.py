@@ -75,7 +75,7 @@ class Auditor:
         """
         gathering, parts = looked.gathering, looked.parts
         names = names_of(parts, self.services.detector, self.options.min_rows)
-        judge = Judge(looked.profiler, self.options, self._known())
+        judge = Judge(looked.profiler, self.options, self._known(), self.has_ledger)
         lines = [judge.line(part, name) for part, name in zip(parts, names, strict=True)]
         lines.sort(key=_rank, reverse=True)
         blind = looked.blind or looked.profiler.why_blind()

@@ -15,7 +15,7 @@ from tandem.records import SENSITIVITIES
 
 CHARS_A_TOKEN: Final = 4
 """English text, by OpenAI's rule of thumb; where a log counts tokens, its count goes."""
-_NAME_CHARS: Final = 80
+_IDENTIFIER: Final = re.compile(r"[\w./:@+-]{1,80}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _SIGNS: Final = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 _DIGITS: Final = re.compile(r"\d+")
@@ -82,14 +82,14 @@ def finished(draft: Draft, clock: Clock, where: str, kept_chars: int) -> LogRow:
         output_tokens=_tokens(tokens_out, draft.output_chars),
         estimated=(tokens_in is None and chars_in is not None)
         or (tokens_out is None and draft.output_chars is not None),
-        model=_name(draft.model),
-        provider=_name(draft.provider),
+        model=_identifier(draft.model),
+        provider=_identifier(draft.provider),
         cost=_number(draft.cost, "cost"),
         currency=currency_code(draft.currency),
         seconds=None if seconds is None or seconds < 0 else seconds,
         error=_failed(draft.error),
-        tenant=_name(draft.tenant),
-        task=_name(draft.task),
+        tenant=str(draft.tenant or ""),
+        task=_identifier(draft.task),
         sensitivity=draft.sensitivity if draft.sensitivity in SENSITIVITIES else "",
         complexity=_number(draft.complexity, "complexity"),
         latency=draft.latency if draft.latency in ("realtime", "async") else "",
@@ -155,10 +155,10 @@ def _failed(value: Any) -> bool:
     return bool(value)
 
 
-def _name(value: Any) -> str:
-    """A name in a report: short, on one line."""
-    text = str(value) if isinstance(value, str | int) else ""
-    return _SPACES.sub(" ", text).strip()[:_NAME_CHARS]
+def _identifier(value: Any) -> str:
+    """A name that may stand in a report; a text in its place, which may say anything, is none."""
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    return text if _IDENTIFIER.fullmatch(text) else ""
 
 
 def _cut(text: str, most: int) -> str:

@@ -99,12 +99,12 @@ class Gathering:
         return len(self.strata) < most
 
     def _join_rare(self) -> None:
-        """Prompts of fewer than `min_rows` rows join the rest: all of their rows are in their
-        samples still, so that nothing of the rest's is lost or counted twice."""
+        """Prompts and declared tasks of fewer than `min_rows` rows join the rest: all of their
+        rows are in their samples still, so that nothing is lost or counted twice."""
         rare = [
             key
             for key, stratum in self.strata.items()
-            if key.startswith("prompt:")
+            if key not in (REST, NO_TEXT)
             and stratum.figures.rows < self.options.min_rows
             and stratum.sample.whole
         ]

@@ -36,7 +36,7 @@ class Options:
     columns: dict[str, str] = field(default_factory=dict)
     min_rows: int = 20
     rest_sample: int = 1000
-    prompt_sample: int = 200
+    prompt_sample: int = 400
     most_kept: int = 20_000
     most_prompts: int = 1000
     profiled: int = 40

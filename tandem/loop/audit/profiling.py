@@ -40,6 +40,11 @@ class Seen:
     vector: Sequence[float] = ()
 
     @property
+    def checked(self) -> bool:
+        """Whether there was anything to find its sensitivity in."""
+        return bool(self.row.text.strip() or self.row.sensitivity)
+
+    @property
     def sensitive(self) -> bool:
         """Whether it is personal or secret."""
         return rank(self.sensitivity) >= SENSITIVE

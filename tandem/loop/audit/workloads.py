@@ -41,6 +41,7 @@ class Judge:
     profiler: Profiler
     options: Options
     known: Mapping[str, Acceptance]
+    has_ledger: bool = False
 
     def line(self, part: Part, name: str) -> Workload:
         """The line of `part`."""
@@ -48,6 +49,7 @@ class Judge:
         need = need_of(figures, part.whole)
         goes = Counter(self.profiler.goes(each, task, need["latency"]) for each in part.seen)
         n = len(part.seen)
+        checked = [each for each in part.seen if each.checked]
         acceptance = of_task(self.known, task) if goes["slm"] else None
         movable = _movable(part, figures, goes["slm"])
         made = self._saving(task, figures, movable, acceptance)
@@ -67,8 +69,8 @@ class Judge:
             "errors": figures.errors / max(figures.rows, 1),
             "input_tokens": figures.input_tokens / max(figures.counted_input, 1),
             "output_tokens": figures.output_tokens / max(figures.counted_output, 1),
-            "sensitive": _range(wilson(sum(each.sensitive for each in part.seen), n)),
-            "levels": dict(Counter(each.sensitivity for each in part.seen)),
+            "sensitive": _range(wilson(sum(each.sensitive for each in checked), len(checked))),
+            "levels": dict(Counter(each.sensitivity for each in checked)),
             "p50": figures.seconds.quantile(0.5),
             "p95": figures.seconds.quantile(0.95),
             "need": need,
@@ -114,7 +116,7 @@ class Judge:
 
     def _slm_seconds(self, task: str) -> float:
         """Median seconds of the SLM's answers, by the ledger; 0 where none is known."""
-        if not self.slm_tariff(task).per_second:
+        if not (self.has_ledger and self.slm_tariff(task).per_second):
             return 0.0
         speed = self.profiler.services.speeds.of(task).get("slm")
         return speed.p50 if speed else 0.0
@@ -130,6 +132,8 @@ class Judge:
         rates, told = self.slm_tariff(task), []
         if acceptance and not acceptance["known"]:
             told.append("how often the SLM's answers pass the check")
+        if not any(each.checked for each in part.seen):
+            told.append("how sensitive its rows are: the log has no text of them")
         if part.task_share is None and not part.stratum.task:
             told.append("which task it is")
         if acceptance and not figures.priced:
@@ -211,7 +215,7 @@ def _told_by(part: Part) -> str:
 
 def _range(interval: Interval) -> Range:
     return {
-        "value": interval.mean,
+        "value": interval.mean if interval.n else 0.0,
         "low": interval.low,
         "high": interval.high,
         "n": interval.n,

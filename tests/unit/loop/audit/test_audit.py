@@ -135,6 +135,12 @@ def test_local_rows_and_failed_ones_save_nothing(tmp_path: Path) -> None:
     assert found["high"] <= 30 * 0.0035
 
 
+def test_what_has_no_text_is_not_called_harmless(tmp_path: Path) -> None:
+    told = line(audited(AuditServices(tmp_path), [row(text="", prompt="aaaa")] * 30), "reasoning")
+    assert (told["sensitive"]["low"], told["sensitive"]["high"], told["levels"]) == (0, 1, {})
+    assert told["unknown"][0].startswith("how sensitive")
+
+
 def arrivals(gaps: Sequence[float], seconds: float | None) -> Figures:
     figures, moment = Figures(), 0.0
     for gap in gaps:

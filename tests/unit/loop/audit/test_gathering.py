@@ -57,9 +57,10 @@ def test_ever_new_prompts_need_no_memory() -> None:
 
 def test_rows_without_text_are_counted_and_declared_tasks_told_apart() -> None:
     made = Gathering(SMALL, Pricer("USD"))
-    made.add_all([row(text=" "), row(text="", task="faq"), row()])
+    made.add_all([row(text=" "), *[row(text="", task="faq")] * 3, row(task="rare")])
     assert set(made.strata) == {NO_TEXT, "task:faq", REST}
-    assert made.total.without_text == 2
+    assert made.total.without_text == 4
+    assert made.strata[REST].figures.rows == 1
 
 
 def test_a_reservoir_keeps_each_item_as_often_as_any_other() -> None:

@@ -242,6 +242,12 @@ def test_a_template_is_one_prompt_whatever_its_numbers() -> None:
     assert prompt_hash(" \n") == ""
 
 
+def test_a_text_in_the_place_of_a_name_reaches_no_report(tmp_path: Path) -> None:
+    record = {"text": "a", "model": f"tell {SECRET} a joke", "task": "x" * 500, "provider": ["a"]}
+    (row,), _ = read(written(tmp_path / "log.jsonl", [record]))
+    assert (row.model, row.task, row.provider) == ("", "", "")
+
+
 def test_an_unknown_field_of_the_map_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="knows no field 'txt'"):
         read(written(tmp_path / "log.jsonl", [chat("a")]), mapped(txt="a"))
