@@ -170,7 +170,7 @@ class Challenge:
         task = label_task(services, card.task)
         said = _Said()
         for done, row in enumerate(rows, start=1):
-            label, _, seconds = _label(services, task, row.text, card.labels)
+            label, _, seconds = asked_label(services, task, row.text, card.labels)
             said.right.append(float(label == row.label))
             said.seconds.append(seconds)
             self.progress(what, done, len(rows))
@@ -181,8 +181,8 @@ class Challenge:
         plain = replace(label_task(self.services, card.task), adapter=None)
         apart, flipped = 0.0, 0
         for done, row in enumerate(rows, start=1):
-            old, before, _ = _label(self.services, plain, row.text, card.labels)
-            new, after, _ = _label(services, plain, row.text, card.labels)
+            old, before, _ = asked_label(self.services, plain, row.text, card.labels)
+            new, after, _ = asked_label(services, plain, row.text, card.labels)
             apart += max((abs(before[k] - after.get(k, 0.0)) for k in before), default=0.0)
             flipped += old != new
             self.progress("the base on both servers", done, len(rows))
@@ -233,7 +233,7 @@ def label_task(services: Services, name: str) -> LabelTask:
     return replace(task, calibrated=None)
 
 
-def _label(
+def asked_label(
     services: Services, task: LabelTask, text: str, labels: Sequence[str]
 ) -> tuple[str | None, dict[str, float], float]:
     """The small model's label, its probabilities, and the seconds it took."""
