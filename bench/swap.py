@@ -1,8 +1,8 @@
 """Requests in flight while an adapter goes live and is taken back: none fails, and each is answered
 by the model as it is or by the adapter, never by a mixture.
 
-`python bench/swap.py NAME --settings FILE --rows ROWS.jsonl`, the adapter NAME not being in force; it
-is not in force afterwards either.
+`python bench/swap.py NAME --settings FILE --rows ROWS.jsonl`; the adapter NAME is in force neither
+before nor afterwards.
 """
 
 from __future__ import annotations
