@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 EXIT_SOME_FAILED = 4
 EXIT_STOPPED = 130
+WAKE_S = 0.2
+"""A Ctrl-C that comes just before a wait does not wake it: Python looks at signals between steps of
+its own only, so a wait without end would sleep through it until the row is done."""
 _log = logging.getLogger(__name__)
 
 
@@ -143,7 +146,7 @@ def _answers(
                 running[pool.submit(run, _answer, tandem, row, folder)] = row
             if not running:
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait(running, WAKE_S, FIRST_COMPLETED).done:
                 yield (running.pop(future), *future.result())
     finally:
         cancellation.cancel()
