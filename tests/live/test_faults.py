@@ -25,7 +25,9 @@ IN_A_ROW = 12
 BREAKER = Settings().limits.breaker_failures
 CARD = "4111 1111 1111 1111"
 MAIL = "diana.whitlock@mail.example.org"
-RECEIPT = "HARBOUR COFFEE\n14 QUAY STREET\nFLAT WHITE 3.80\nGRAND TOTAL EUR 3.80\nTOTAL UNROUNDED 3.81"
+RECEIPT = (
+    "HARBOUR COFFEE\n14 QUAY STREET\nFLAT WHITE 3.80\nGRAND TOTAL EUR 3.80\nTOTAL UNROUNDED 3.81"
+)
 FIELDS = {
     "type": "object",
     "properties": {"company": {"type": "string"}, "total": {"type": "number"}},
