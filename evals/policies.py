@@ -34,5 +34,5 @@ def applies(policy: str, case: Case) -> bool:
     if policy in ON_PAGES:
         return case["task"] == "research"
     if policy == ONE_SHOT:
-        return case["task"] in ("longform", "contract_review")
+        return case["task"] in ("longform", "contract_review", "reasoning")
     return case["task"] != TOOL_USE or kind not in ("tandem", "settings")

@@ -174,6 +174,10 @@ class Reason:
         ]
         return Prompt([*messages, *further], max_tokens=self.max_tokens, schema=schema)
 
+    def one_shot(self, prepared: Prepared, tier: TierCall) -> Attempt:
+        """Free text and its last line: one prompt, no calculator, no second try."""
+        return self._free({**prepared, "calculated": False}, tier)
+
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
         """Gates not_empty, not_truncated, not_refusal, schema; of free work arithmetic and, where a
         number is asked for, concludes; of calculated work those of nodes/calculated.py."""

@@ -31,8 +31,8 @@ def command(
         list[str] | None,
         typer.Option(
             help="slm_only, llm_only, slm_on_pages, llm_on_pages (research), plain_loop (agent), "
-            "slm_checked (tool use), llm_one_shot (long texts, contracts), tandem, "
-            "random_mix:SHARE, settings:FILE."
+            "slm_checked (tool use), llm_one_shot (long texts, contracts, "
+            "reasoning), tandem, random_mix:SHARE, settings:FILE."
         ),
     ] = None,
     n: Annotated[int | None, typer.Option("--n", min=1, help="At most so many rows.")] = None,

@@ -50,6 +50,13 @@ def test_a_number_is_computed_by_code() -> None:
     assert_stored("reasoning_calculated", tier.prompts[0])
 
 
+def test_one_shot_asks_once_without_the_calculator() -> None:
+    task, tier = Reason(), FakeTierCall([WRONG], name="llm")
+    prepared = task.prepare(cast(Request, {"text": PROBLEM}), NO_PROFILE)
+    assert task.one_shot(prepared, tier)["output"] == {"work": WRONG, "answer": "570", "steps": []}
+    assert len(tier.prompts) == 1
+
+
 def test_other_questions_are_worked_out_freely() -> None:
     attempt, failed, tier = answered("Bo is younger than Ann.\nAnswer: Cy", text=RIDDLE)
     assert attempt["output"] == {
