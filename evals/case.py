@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from tandem.errors import InvalidRequest
 from tandem.evals.suite import Suite
 from tandem.records import Request
+from tandem.row_files import lines_of
 
 
 class Case(TypedDict):
@@ -51,11 +52,8 @@ def read_rows(path: Path) -> list[Row]:
     ------
     InvalidRequest: it cannot be read, a line is no JSON object, or there are no rows.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{path} cannot be read: {error}.", "Nothing was run.") from None
-    rows = [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    lines = {at: line for at, line in enumerate(lines_of(path), start=1) if line.strip()}
+    rows = [_row(path, number, line) for number, line in lines.items()]
     if not rows:
         raise InvalidRequest(f"{path} holds no rows.", "Give one JSON object a line.")
     return rows

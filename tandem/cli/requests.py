@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from tandem.errors import InvalidRequest, TandemError, from_info
 from tandem.records import Document, Request
+from tandem.row_files import unreadable
 from tandem.settings import Settings
 
 EXIT_BY_STATUS: Final = {
@@ -106,4 +107,4 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{path} cannot be read: {error}.", "Give a readable file.") from None
+        raise unreadable(path, error, "Nothing was asked.") from None

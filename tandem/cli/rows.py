@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 
 from tandem.errors import InvalidRequest
 from tandem.records import Answer, ErrorInfo
+from tandem.row_files import lines_of
 
 Row = dict[str, Any]
 KEPT: Final = (
@@ -45,7 +46,7 @@ def read_rows(path: Path) -> list[Row]:
     """The rows of a file. Raises InvalidRequest naming the line: no JSON, no id, an id twice."""
     rows: list[Row] = []
     seen: set[str] = set()
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         if not line.strip():
             continue
         row = _parsed(path, number, line)
@@ -56,14 +57,6 @@ def read_rows(path: Path) -> list[Row]:
     if not rows:
         raise InvalidRequest(f"{path} holds no rows.", "Give one JSON object a line.")
     return rows
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        # Not `splitlines`: a JSON text may hold the other line separators of Unicode.
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{path} cannot be read: {error}.", "Nothing was run.") from None
 
 
 def _parsed(path: Path, number: int, line: str) -> Row:
@@ -127,7 +120,7 @@ class Output:
         self._file.close()
 
     def _finished(self) -> list[str]:
-        kept, lines = [], _lines(self.path)
+        kept, lines = [], lines_of(self.path)
         for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)

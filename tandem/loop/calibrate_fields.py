@@ -20,7 +20,7 @@ from tandem.errors import InvalidRequest
 from tandem.loop.calibrate_signals import KnownRow, Tried, tried
 from tandem.loop.labelled import LabelledRows, split
 from tandem.loop.measuring import Progress
-from tandem.loop.options import Options
+from tandem.loop.options import Options, refuse_too_few
 from tandem.models.identity import tier_identity
 from tandem.nodes.scored import source_sum
 from tandem.nodes.scored_fields import kept_fields, key_of
@@ -34,7 +34,6 @@ from tandem.quality.calibration.threshold import (
     Stage,
     certify,
     grid,
-    least_rows,
     sentence,
 )
 from tandem.quality.field_features import Features, field_features
@@ -92,7 +91,7 @@ class FieldCalibrator:
         """
         refuse_untold(rows)
         fit, certifying = dealt(rows, self.options.seed)
-        self._refuse_too_few(len(certifying))
+        refuse_too_few(len(certifying), self.options, share=1 - FIT_SHARE)
         answers = []
         for at, row in enumerate(rows, start=1):
             answers.append(tried(self.services, self.task, row.request))
@@ -130,15 +129,6 @@ class FieldCalibrator:
             "rows": float(len(stage.scores)),
         }
         return FieldScore(score, made), figures
-
-    def _refuse_too_few(self, rows: int) -> None:
-        least = least_rows(self.options.target, self.options.confidence)
-        if rows < least:
-            raise InvalidRequest(
-                f"{rows} of the rows are for certifying, and {self.options.target:.4g} takes at "
-                f"least {least}, all right.",
-                f"Give at least {round(2 * least / (1 - FIT_SHARE))} rows, or a lower target.",
-            )
 
 
 def refuse_untold(rows: list[KnownRow]) -> None:

@@ -39,6 +39,7 @@ from tandem.quality.calibration.threshold import (
 )
 from tandem.quality.faq_right import faq_right
 from tandem.records import Attempt, GateFailure, Request
+from tandem.row_files import lines_of
 from tandem.services import Services
 from tandem.stats import Interval, wilson
 
@@ -68,11 +69,8 @@ def read_known(path: Path, task: str) -> list[KnownRow]:
     ------
     InvalidRequest: it cannot be read, or a line is no such row; the message names the line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{path} cannot be read: {error}.", "Nothing was run.") from None
-    rows = [_known(path, at, line, task) for at, line in enumerate(lines, start=1) if line.strip()]
+    lines = {at: line for at, line in enumerate(lines_of(path), start=1) if line.strip()}
+    rows = [_known(path, at, line, task) for at, line in lines.items()]
     if not rows:
         raise InvalidRequest(f"{path} holds no rows.", "Give one JSON object a line.")
     return rows

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tandem.errors import InvalidRequest
 from tandem.quality.calibration.examples import same_key
+from tandem.row_files import lines_of
 
 Ints = NDArray[np.int64]
 TEXT_KEYS: Final = ("text", "input")
@@ -85,7 +86,7 @@ def read_labelled(path: Path, names: Sequence[str] = ()) -> LabelledRows:
     """
     if len(set(names)) < len(names):
         raise InvalidRequest("A label is given twice in --labels.", "Name each one once.")
-    lines = {at: line for at, line in enumerate(_lines(path), start=1) if line.strip()}
+    lines = {at: line for at, line in enumerate(lines_of(path), start=1) if line.strip()}
     found = [_row(path, number, line, names) for number, line in lines.items()]
     if not found:
         raise InvalidRequest(f"{path} holds no rows.", "Give one JSON object a line.")
@@ -124,13 +125,6 @@ def drawn(text: str, seed: int) -> float:
     """A number from 0 to 1, by a hash of the text: the same text always falls alike."""
     told = f"{seed}\0{same_key(text)}".encode("utf-8", "replace")
     return int.from_bytes(hashlib.sha256(told).digest()[:8], "big") / 2**64
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{path} cannot be read: {error}.", "Nothing was run.") from None
 
 
 def _row(path: Path, number: int, line: str, names: Sequence[str]) -> tuple[str, str]:

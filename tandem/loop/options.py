@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
 from tandem.errors import InvalidRequest
 from tandem.loop.labelled import FEW_SHARES
-from tandem.quality.calibration.threshold import Promise, least_rows
+from tandem.quality.calibration.threshold import HEADROOM, Promise, least_rows
 
 TARGETS: Final = (0.8, 0.85, 0.9, 0.95)
 
@@ -50,16 +51,27 @@ class Options:
         return replace(promise, agreement=self.agreement)
 
 
-def refuse_too_few(rows: int, options: Options, repeats: str = "") -> None:
-    """Raises InvalidRequest where `rows` calibration rows cannot certify the target."""
+def rows_for(target: float, confidence: float, share: float = FEW_SHARES[1]) -> int:
+    """How many labelled rows it takes that twice the least sample that can certify `target`
+    certifies, which is `share` of them (0 to 1)."""
+    return math.ceil(HEADROOM * least_rows(target, confidence) / share)
+
+
+def refuse_too_few(
+    rows: int, options: Options, repeats: str = "", share: float = FEW_SHARES[1]
+) -> None:
+    """Raises InvalidRequest where `rows` calibration rows, of all rows `share`, cannot certify the
+    target. `repeats`: what to say of rows that are the same."""
+    target, confidence = options.target, options.confidence
     try:
-        least = least_rows(options.target, options.confidence)
+        least = least_rows(target, confidence)
     except ValueError as error:
         raise InvalidRequest(f"{error}.", "Give shares such as 0.9.") from None
     if rows < least:
         raise InvalidRequest(
-            f"{repeats and repeats + '. '}{rows} of the rows are for calibration, and "
-            f"{options.target:.4g} at a confidence of {options.confidence:.4g} takes at least "
-            f"{least}, all right.",
-            f"Give at least {round(2 * least / FEW_SHARES[1])} different texts, or a lower target.",
+            f"{repeats and repeats + '. '}Too few labelled rows: {rows} of them are left to test a "
+            f"promise, and to promise that {target:.1%} are right, with {confidence:.1%} "
+            f"confidence, takes at least {least}, all answered right. Nothing was changed.",
+            f"Give some {rows_for(target, confidence, share)} different texts, or a lower "
+            "--target.",
         )

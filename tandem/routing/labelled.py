@@ -16,6 +16,7 @@ from tandem.ledger.tables import attempts, feedback, runs
 from tandem.records import Request
 from tandem.routing.head import OTHER
 from tandem.routing.validation import validate
+from tandem.row_files import lines_of
 from tandem.settings import Limits
 
 MIN_ROWS: Final = 20
@@ -110,11 +111,7 @@ def check_enough(rows: Sequence[Labelled], min_rows: int = MIN_ROWS) -> None:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        # Not `splitlines`: a JSON text may hold the other line separators of Unicode.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{path} cannot be read: {error}.", "Nothing was trained.") from None
+    lines = lines_of(path, "Nothing was trained.")
     return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 

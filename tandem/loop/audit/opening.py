@@ -12,6 +12,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from tandem.errors import InvalidRequest
 from tandem.loop.audit.counts import Counts
+from tandem.row_files import unreadable
 
 _LOOKED_AT: Final = 65_536
 _GZIP: Final = b"\x1f\x8b"
@@ -41,11 +42,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         with gzip.open(path, "rb") if packed else path.open("rb") as stream:
             yield stream  # type: ignore[misc]  # GzipFile has all of IO that is used here
     except (OSError, EOFError, zlib.error) as error:
-        why = getattr(error, "strerror", None) or "it is damaged or cut short"
-        raise InvalidRequest(
-            f"The log {path.name} cannot be read: {why}. Nothing was written.",
-            "Check the file; a log may be CSV or JSON, plain or gzipped.",
-        ) from None
+        raise unreadable(path, error, "Nothing was written.") from None
 
 
 def beginning(path: Path) -> bytes:

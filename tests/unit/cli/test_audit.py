@@ -72,8 +72,8 @@ def test_the_ledger_is_a_log_too(tmp_path: Path, run: Run) -> None:
     ("words", "code", "message"),
     [
         ((), INVALID, "No log is named"),
-        (("missing.jsonl",), INVALID, "cannot be read: No such file"),
-        ((".",), INVALID, "cannot be read: Is a directory"),
+        (("missing.jsonl",), INVALID, "There is no file missing.jsonl. Nothing was written."),
+        ((".",), INVALID, ". is a folder. Nothing was written."),
         (("log.jsonl", "--format", "xml"), INVALID, "There is no format 'xml'"),
         (("log.jsonl", "--format", "langsmith"), INVALID, "its 30 records are no model calls"),
         (("log.jsonl", "--map", "text"), INVALID, "--map wants pairs"),

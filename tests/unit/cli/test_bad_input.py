@@ -76,7 +76,7 @@ def test_an_unknown_task(run: Run) -> None:
         ('{"type": 12}', ("schema",)),
         ('{"type": "array"}', ("schema",)),
         ("no-such-schema", ("ready schema", "invoice")),
-        ("missing.json", ("missing.json", "cannot be read")),
+        ("missing.json", ("no file missing.json", "Check the path")),
         ('{"a":' * 3000 + "1" + "}" * 3000, ("nested too deeply",)),
         (json.dumps({"type": "object", "description": "x" * 60_000}), ("schema_chars",)),
     ],

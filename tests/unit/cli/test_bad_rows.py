@@ -44,7 +44,7 @@ def test_an_output_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"id": "1", "text": "a"}\n')
     for output in ("/proc/none/out.jsonl", tmp_path / "in.jsonl" / "out.jsonl"):
         check(run("run", "in.jsonl", output), INVALID, "cannot be written", "another file")
-    check(run("run", "in.jsonl", tmp_path), INVALID, "cannot be read")
+    check(run("run", "in.jsonl", tmp_path), INVALID, "is a folder")
 
 
 @pytest.mark.parametrize(

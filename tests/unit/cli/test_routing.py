@@ -70,7 +70,7 @@ def test_the_ledger_says_what_it_has(settings: Settings) -> None:
     ("arguments", "told"),
     [
         ([], "nothing to train on"),
-        (["--data", "none.jsonl"], "cannot be read"),
+        (["--data", "none.jsonl"], "There is no file none.jsonl"),
         (["--data", "rows.jsonl"], r"Fewer than 20 labelled requests: faq \(12\)"),
         (["--data", "rows.jsonl", "--min-rows", "5", "--out", "no/such/x.json"], "written"),
     ],

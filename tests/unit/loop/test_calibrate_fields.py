@@ -307,5 +307,5 @@ def test_rows_of_several_schemas_are_refused(tmp_path: Path) -> None:
 
 
 def test_too_few_rows_are_refused_before_any_model_is_asked(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="at least 73 rows"):
+    with pytest.raises(InvalidRequest, match="some 74 different texts"):
         calibrated(FakeServices(tmp_path), [request(at) for at in range(20)])

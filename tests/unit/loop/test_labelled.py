@@ -73,7 +73,7 @@ def test_repeated_texts_and_contradicting_labels_are_told(tmp_path: Path) -> Non
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match=r"none\.jsonl cannot be read"):
+    with pytest.raises(InvalidRequest, match=r"There is no file .*none\.jsonl"):
         read_labelled(tmp_path / "none.jsonl")
 
 

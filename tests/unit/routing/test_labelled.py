@@ -66,7 +66,7 @@ def test_a_bad_line_is_told_with_its_place(tmp_path: Path, line: Any, told: str)
 def test_a_file_without_rows_or_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="holds no rows"):
         read(written(tmp_path, ""))
-    with pytest.raises(InvalidRequest, match="cannot be read"):
+    with pytest.raises(InvalidRequest, match=r"There is no file .* Nothing was trained"):
         read(tmp_path / "none.jsonl")
 
 
