@@ -45,8 +45,12 @@ def command(
     private_only: Annotated[bool, typer.Option(help="No public model may see it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
 ) -> None:
-    """Answer one request. Exit code: 0 accepted, 3 to be reviewed, 4 failed, 5 waiting for
-    approval (`tandem runs approve`), 2 invalid."""
+    """Answer one request.
+
+    Exit code: 0 accepted, 3 unverified or to be reviewed, 4 rejected by every check, 5 waiting for
+    approval (`tandem runs approve`), 2 invalid request, 1 another error (a model that is down, a
+    deadline).
+    """
     # Imported here: LangGraph takes a second that `tandem --help` should not.
     from tandem.app import Tandem
     from tandem.nodes.state import Context

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.shell import Run
+from tandem.cli.requests import EXIT_BY_STATUS
+from tests.unit.cli.shell import ERROR, INVALID, Run
 from tests.unit.fakes import completion
 from tests.unit.services import FakeServices, Reply
 
@@ -31,3 +33,10 @@ def test_a_rejected_draft(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     told = run(*DRAFT)
     assert (told.code, told.out) == (4, "")
     assert "[failed: this draft was not accepted]\nDear team, we\n" in told.err
+
+
+def test_the_help_tells_every_exit_code(run: Run) -> None:
+    told = run("ask", "--help").out
+    (codes,) = re.findall(r"Exit code: (.+?)\.\s*╭", " ".join(told.split()))
+    found = {int(code) for code in re.findall(r"\b\d\b", codes)}
+    assert found == {*EXIT_BY_STATUS.values(), INVALID, ERROR}
