@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -15,10 +15,18 @@ from tandem.settings import Settings
 
 if TYPE_CHECKING:
     from tandem.ledger.shadow import ShadowReport
-    from tandem.loop.drift_records import TaskCheck
+    from tandem.loop.drift_records import Shipped, TaskCheck
 
 EXIT_BROKEN: Final = 5
-_NONE: Final = "No calibrations: nothing is promised. `tandem calibrate` makes the first."
+_NONE: Final = (
+    "No calibration of your own is in force: nothing is promised of your requests. "
+    "`tandem calibrate` makes the first."
+)
+_SHIPPED: Final = (
+    "In force and shipped with Tandem; no request with these labels was answered in the time "
+    "looked at. Such a promise holds for rows like those it was made of, and nothing was tried on yours: "
+    "calibrate with your own rows, or set [calibration] shipped = false."
+)
 
 
 def command(
@@ -36,22 +44,28 @@ def command(
     to tell. Exit code: 5 where a promise is broken, else 0. No model is asked.
     """
     start = started_since(since, datetime.now().astimezone())
-    checks, others = _checked(ctx.obj, task, start, rows)
+    found = _checked(ctx.obj, task, start, rows)
     if as_json:
-        typer.echo(json.dumps({"calibrated": checks, "uncalibrated": others}, indent=2))
+        typer.echo(json.dumps(found._asdict(), indent=2))
     else:
-        for line in _lines(checks, others):
+        for line in _lines(found):
             typer.echo(line)
-    raise typer.Exit(EXIT_BROKEN if any(one["status"] == "broken" for one in checks) else 0)
+    broken = any(one["status"] == "broken" for one in found.calibrated)
+    raise typer.Exit(EXIT_BROKEN if broken else 0)
 
 
-def _checked(
-    settings: Settings, task: str, since: datetime, rows: int
-) -> tuple[list[TaskCheck], list[ShadowReport]]:
+class _Checked(NamedTuple):
+    calibrated: list[TaskCheck]
+    uncalibrated: list[ShadowReport]
+    shipped: list[Shipped]
+    """What came with Tandem and had nothing to answer."""
+
+
+def _checked(settings: Settings, task: str, since: datetime, rows: int) -> _Checked:
     from tandem.graphs.tasks import Tasks
     from tandem.ledger.report import report
     from tandem.loop.drift import check_drift
-    from tandem.loop.in_force import in_force
+    from tandem.loop.in_force import in_force, shipped_and_unused
     from tandem.services import Services
 
     services = Services(settings)
@@ -64,24 +78,32 @@ def _checked(
         shadows = report(services.ledger, since, task=task or None)["shadow"]
     finally:
         services.close()
+    used = {(one["task"], tuple(one["labels"])) for one in checks}
     calibrated = {one["task"] for one in checks}
-    return checks, [one for one in shadows if one["task"] not in calibrated]
+    others = [one for one in shadows if one["task"] not in calibrated]
+    return _Checked(checks, others, shipped_and_unused(found, used))
 
 
-def _lines(checks: list[TaskCheck], others: list[ShadowReport]) -> Iterator[str]:
-    if not checks:
+def _lines(found: _Checked) -> Iterator[str]:
+    if all(one["shipped"] for one in found.calibrated):
         yield _NONE
-    for one in checks:
+    for one in found.calibrated:
         yield from _told(one)
-    for other in others:
+    if found.shipped:
+        yield _SHIPPED
+    for shipped in found.shipped:
+        yield f"{_named(shipped['task'], shipped['labels'])}, made of {shipped['data']}"
+        yield f"  {shipped['promise'] or 'nothing is promised'}"
+        yield from (f"  - {note}" for note in shipped["notes"])
+    for other in found.uncalibrated:
         yield f"{other['task']}: nothing is promised"
         yield _shadow(other, 0.95)
 
 
 def _told(one: TaskCheck) -> Iterator[str]:
-    labels = one["labels"]
-    shown = ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
-    yield f"{one['task']}{f' ({shown})' if shown else ''}: {one['status'].upper()}"
+    yield f"{_named(one['task'], one['labels'])}: {one['status'].upper()}"
+    if one["shipped"]:
+        yield f"  shipped with Tandem, made of {one['data']}: what is promised is of such rows"
     if one["promise"]:
         yield f"  promise: {one['promise']}"
     for reason in one["reasons"]:
@@ -108,6 +130,11 @@ def _told(one: TaskCheck) -> Iterator[str]:
         yield _shadow(one["shadow"], one["confidence"])
     if one["remedy"]:
         yield f"  What to do: {one['remedy']}"
+
+
+def _named(task: str, labels: Sequence[str]) -> str:
+    shown = ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
+    return f"{task} ({shown})" if shown else task
 
 
 def _shadow(told: ShadowReport, confidence: float) -> str:

@@ -25,6 +25,7 @@ from tandem.ledger.evidence import Evidence, evidence
 from tandem.ledger.shadow import ShadowReport, shadow_report
 from tandem.ledger.store import Ledger
 from tandem.loop.drift_records import Complaints, Status, TaskCheck
+from tandem.loop.drift_remedies import remedy
 from tandem.loop.in_force import LOCAL, RULE, InForce
 from tandem.nodes.label_acceptance import SCORE
 from tandem.nodes.stages import SECOND_TRY
@@ -37,16 +38,6 @@ LEAST_SHIFT: Final = 0.1
 """Least distance of two distributions (largest difference of their shares below any score) that
 matters: with thousands of rows any difference is significant."""
 LEAST_REFERENCE: Final = 20
-REMEDIES: Final[dict[Status, str]] = {
-    "holds": "",
-    "in doubt": "Draw rows uniformly from recent requests, label them and calibrate again; or let "
-    "the shadow ([shadow] share) tell how good the accepted answers are.",
-    "broken": "Calibrate again with freshly labelled rows (`tandem calibrate {task} --data ... "
-    '--write`); until then set escalation = "always" in [tasks.{task}].',
-    "too few rows": "Check again when {missing} more answers came; or name an earlier --since.",
-    "no promise": "",
-    "not followed": "",
-}
 
 
 class _Shift(NamedTuple):
@@ -180,13 +171,15 @@ class _Judge:
         return {
             "task": found.task,
             "labels": list(found.labels),
+            "shipped": found.shipped,
+            "data": found.data,
             "made": found.made.isoformat(),
             "since": self.gathered.since.isoformat(),
             "target": found.target,
             "promise": found.promise.words(found.task, found.who) if found.promise else None,
             "status": status,
             "reasons": [*found.notes, *reasons],
-            "remedy": REMEDIES[status].format(task=found.task, missing=missing),
+            "remedy": remedy(found, status, missing),
             "missing": missing,
             "confidence": self.confidence,
             "accepted": self.gathered.accepted,

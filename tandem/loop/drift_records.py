@@ -39,6 +39,10 @@ class TaskCheck(TypedDict):
 
     task: str
     labels: list[str]
+    shipped: bool
+    """Whether the calibration came with Tandem."""
+    data: str
+    """The rows that it was certified on: of others the promise says nothing."""
     made: str
     since: str
     """The later one of what was asked and the calibration's own date."""
@@ -58,3 +62,15 @@ class TaskCheck(TypedDict):
     scores: list[ScoreShift]
     feedback: Complaints
     shadow: ShadowReport
+
+
+class Shipped(TypedDict):
+    """A calibration that came with Tandem and answers requests of its labels. JSON-plain."""
+
+    task: str
+    labels: list[str]
+    data: str
+    promise: str | None
+    """What was certified on `data`; None: nothing, or it is not in force."""
+    notes: list[str]
+    """Why it is not in force, or not all of it."""

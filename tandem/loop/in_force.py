@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from tandem.graphs.tasks import calibrations
+from tandem.loop.drift_records import Shipped
 from tandem.models.identity import tier_identity
 from tandem.nodes.calibrated import CalibratedLabels, Plan
 from tandem.nodes.labels import LabelTask
@@ -47,6 +48,8 @@ class InForce:
     scores: the score distributions of its card; see tandem/loop/sketch.py.
     followed: False where only its fingerprint can be looked at.
     shipped: whether it came with Tandem, asked for or not.
+    data: the rows that it was made of, by its card. file: where it lies.
+    certified: the targets for which it certifies a threshold, whatever is asked.
     who: which answers the promise speaks of, in words.
     llm_right: the least share of right answers that the LLM may have where the promise accepts
         without it (lower end of the 95 % interval on such test rows); None: it was not measured on
@@ -65,6 +68,9 @@ class InForce:
     llm_right: float | None = None
     followed: bool = True
     shipped: bool = False
+    data: str = ""
+    file: str = ""
+    certified: tuple[float, ...] = ()
     who: str = NO_LLM
 
     @property
@@ -79,7 +85,7 @@ def in_force(services: Services, tasks: Mapping[str, Task]) -> list[InForce]:
     """Every calibration that the settings make Tandem look for, by task and label set."""
     folders = calibrations(services.settings).folders
     return [
-        replace(found, shipped=path.parent == SHIPPED)
+        replace(found, shipped=path.parent == SHIPPED, file=str(path))
         for path in _files(folders)
         if (found := _read(path, services, tasks))
     ]
@@ -153,6 +159,8 @@ def _of_labels(made: LabelCalibration, task: LabelTask, own: CalibratedLabels) -
         promise=plan.promise if plan else None,
         promised=made.promise(own.rules.target, LOCAL) is not None,
         notes=plan.notes if plan else (),
+        data=str(made.card.get("data", "")),
+        certified=_certified(made.promises),
         who=HEAD_ANSWERED if plan and plan.notes else NO_LLM,
         escalation=own.rules.escalation,
         scores=made.card.get("scores") or {},
@@ -169,9 +177,32 @@ def _of_signals(task: ScoredTask) -> InForce:
         promise=None if task.note else promise,
         promised=promise is not None,
         notes=(task.note,) if task.note else (),
+        data=str(task.made.card.get("data", "")),
+        certified=_certified(task.made.promises),
         escalation=task.rules.escalation,
         scores=task.made.card.get("scores") or {},
     )
+
+
+def shipped_and_unused(
+    found: Sequence[InForce], checked: Collection[tuple[str, tuple[str, ...]]]
+) -> list[Shipped]:
+    """The calibrations that came with Tandem and whose task and labels are not in `checked`."""
+    return [
+        Shipped(
+            task=one.task,
+            labels=list(one.labels),
+            data=one.data,
+            promise=one.promise.words(one.task, one.who) if one.promise else None,
+            notes=list(one.notes),
+        )
+        for one in found
+        if one.shipped and (one.task, one.labels) not in checked
+    ]
+
+
+def _certified(promises: Sequence[Promise]) -> tuple[float, ...]:
+    return tuple(sorted({one.target for one in promises if one.threshold is not None}))
 
 
 def _llm_right(made: LabelCalibration, plan: Plan) -> float | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,3 +72,49 @@ def test_what_left_outside_the_promise_is_told(
     said = run("check").out
     assert "3 more answers left without the LLM, by margin" in said
     assert "promise: of the answers that the head gives" in said
+
+
+def test_heads_that_ship_are_told_with_what_they_promise_and_of_what(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = InForce(
+        "sentiment", LABELS, promise=promise("head"), shipped=True, data="Gold headlines"
+    )
+    stale = InForce("faq", shipped=True, data="A handbook", notes=("made with other embeddings",))
+    monkeypatch.setattr(in_force, "in_force", lambda *_: [head, stale])
+    told = run("check")
+    assert told.code == 0
+    assert "No calibration of your own is in force" in told.out
+    assert "nothing was tried on yours" in told.out
+    assert f"sentiment ({', '.join(LABELS)}), made of Gold headlines" in told.out
+    assert promise("head").words("sentiment") in told.out
+    assert "faq, made of A handbook\n  nothing is promised\n  - made with other emb" in told.out
+    assert [one["task"] for one in json.loads(run("check", "--json").out)["shipped"]] == [
+        "sentiment",
+        "faq",
+    ]
+    fill(Ledger(f"sqlite:///{tmp_path}/.tandem/ledger.sqlite"), [0.9] * 3)
+    said = run("check", "--task", "sentiment").out
+    assert "TOO FEW ROWS\n  shipped with Tandem, made of Gold headlines: what is" in said
+    assert "In force and shipped" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"certified": (0.8,), "file": "own.json"}, ["quality = 0.8", "delete own.json"]),
+        ({"certified": (), "file": "own.json"}, ["more labelled rows", "delete own.json"]),
+        ({"promise": replace(promise("head"), agreement=True)}, ["uniformly", "give a promise"]),
+        ({"escalation": "never"}, ['escalation = "guarantee"']),
+    ],
+)
+def test_where_nothing_is_promised_there_is_a_next_step(
+    run: Run, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: list[str]
+) -> None:
+    told = replace(InForce("sentiment", LABELS), **changes)
+    monkeypatch.setattr(in_force, "in_force", lambda *_: [told])
+    shown = run("check").out
+    assert "NO PROMISE" in shown
+    (step,) = [line for line in shown.splitlines() if "What to do" in line]
+    for words in said:
+        assert words in step

@@ -248,11 +248,14 @@ def found_in(folder: Path, *promises: Promise, **changes: Any) -> InForce:
 
 
 def test_a_calibration_that_fits_is_in_force(tmp_path: Path) -> None:
-    card = {"made": "2026-11-20T00:00:00+00:00", "scores": {"head": EVEN}}
-    found = found_in(tmp_path, promise("head", "slm"), card=card)
+    card = {"made": "2026-11-20T00:00:00+00:00", "scores": {"head": EVEN}, "data": "ours"}
+    loose, none = promise("head", target=0.8), promise("head", threshold=None, target=0.95)
+    found = found_in(tmp_path, loose, promise("head", "slm"), none, card=card)
     assert found.promise
     assert (found.labels, found.promised, found.notes) == (LABELS, True, ())
     assert (found.made.day, found.scores) == (20, {"head": EVEN})
+    assert (found.data, found.certified, found.shipped) == ("ours", (0.8, 0.9), False)
+    assert Path(found.file).is_file()
 
 
 def test_other_embeddings_put_a_promise_out_of_force(tmp_path: Path) -> None:
