@@ -248,9 +248,11 @@ class Services:
 
     def has_knowledge(self, tenant: str) -> bool:
         """Whether there is an index that this tenant may search."""
+        from tandem.knowledge.store import is_index
+
         own = self.settings.knowledge.index_dir
         index_dir = own if self.shares(tenant) else self.settings.tenants[tenant].index_dir
-        return bool(index_dir) and self.settings.path(index_dir).is_dir()
+        return bool(index_dir) and is_index(self.settings.path(index_dir))
 
     def _own_knowledge(self, tenant: str) -> KnowledgeIndex:
         from tandem.knowledge.index import KnowledgeIndex

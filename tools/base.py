@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -15,6 +18,7 @@ import jsonschema
 from tandem.errors import SettingsError, TandemError
 from tandem.models.cancel import Cancellation, on_cancel
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Run = Callable[[Mapping[str, Any]], Any]
 
@@ -24,6 +28,10 @@ class ToolError(TandemError):
     go back to the model that plans."""
 
     code = "tool"
+
+
+class ToolLate(ToolError):
+    """A tool was not done in its time. What it did until then is not known."""
 
 
 class ToolNotCalled(ToolError):
@@ -92,18 +100,23 @@ def parameters(required: Mapping[str, Any], optional: Mapping[str, Any] | None =
     }
 
 
+GRACE_S: Final = 1.0
+"""For a tool to end that was cancelled, so that what it has cost by then is noted."""
+
+
 def call_tool(tool: Tool, arguments: Mapping[str, Any], *, seconds: float, chars: int) -> Any:
     """The tool's result, JSON-plain, cut to about `chars` characters of JSON; an object that
     lost something says so under `cut`, a text at its end.
 
     A tool that is not done after `seconds` is cancelled, so that its models stop and charge no
-    more. Python cannot stop a thread: what heeds no cancelling runs on in the background, and what
-    it returns is dropped. It never keeps the process alive.
+    more, and has GRACE_S to end; what it still gives is dropped. Python cannot stop a thread: what
+    heeds no cancelling runs on in the background. It never keeps the process alive.
 
     Raises
     ------
     ToolArgumentError: the arguments do not fit the tool's schema, or the tool refused them.
-    ToolError: the tool failed, or the time ran out.
+    ToolLate: the time ran out.
+    ToolError: the tool failed.
     """
     validate_arguments(tool, arguments)
     done: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
@@ -124,14 +137,29 @@ def call_tool(tool: Tool, arguments: Mapping[str, Any], *, seconds: float, chars
         result, error = done.get(timeout=max(0.0, seconds))
     except queue.Empty:
         cancellation.cancel()
-        raise ToolError(f"{tool.name} took longer than {seconds:.0f} s.") from None
+        with suppress(queue.Empty):
+            done.get(timeout=GRACE_S)
+        raise ToolLate(
+            f"{tool.name} took longer than {seconds:.3g} s.",
+            "Ask for less at once, or allow more (limits.tool_seconds, the request's deadline_ms).",
+        ) from None
     finally:
         forget()
     if isinstance(error, TandemError):
         raise error
     if error is not None:
-        raise ToolError(f"{tool.name} failed ({type(error).__name__}).") from error
+        raise _crashed(tool, error) from error
     return _capped(tool.name, result, chars)
+
+
+def _crashed(tool: Tool, error: Exception) -> ToolError:
+    """An error that the tool did not foresee. Its own words may quote the request."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    log.warning("%s: %s in %s, line %s", tool.name, type(error).__name__, last.name, last.lineno)
+    return ToolError(
+        f"{tool.name} failed ({type(error).__name__}), which is a fault of the tool.",
+        "`tandem --verbose` logs where; ask again without it, or report it.",
+    )
 
 
 def validate_arguments(tool: Tool, arguments: Mapping[str, Any]) -> None:
@@ -154,7 +182,9 @@ def _capped(name: str, result: Any, chars: int) -> Any:
     try:
         size = len(json.dumps(result, ensure_ascii=False, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise ToolError(f"{name} gave a result that is not plain JSON.") from error
+        raise ToolError(
+            f"{name} gave a result that is not plain JSON.", "Have it give plain data."
+        ) from error
     if size <= chars:
         return result
     cut = _cut(result, _Budget(chars))

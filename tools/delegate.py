@@ -14,7 +14,11 @@ from tandem.tools.base import Tool, ToolArgumentError, ToolError, parameters
 
 RunTask = Callable[[Request], Answer]
 READY_SCHEMAS: Final = ("invoice", "invoice_lines", "receipt", "purchase_order", "contact_form")
+ON_KNOWLEDGE: Final = frozenset({"faq", "support_reply"})
+"""Tasks that answer from the knowledge base."""
 DEFAULT_LABELS: Final = ("positive", "negative", "neutral")
+
+_LOOK: Final = "Ask for the task by itself: its answer holds the drafts and the reasons."
 
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 8000}
 _NAMES: Final = {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 60}}
@@ -72,15 +76,20 @@ def inherited_fields(request: Request) -> Request:
     return {key: request[key] for key in kept if key in request}  # type: ignore[return-value,literal-required]
 
 
-def delegate_tools(run_task: RunTask, inherited: Request) -> list[Tool]:
-    """A tool for every SLM task; the result is the accepted output.
+def delegate_tools(run_task: RunTask, inherited: Request, has_knowledge: bool) -> list[Tool]:
+    """A tool for every SLM task that can work here; the result is the accepted output.
 
     Parameters
     ----------
     run_task: carries out a request, under the agent's own run.
     inherited: fields of the agent's request that every sub-request takes over.
+    has_knowledge: whether there is a knowledge base, which ON_KNOWLEDGE answer from.
     """
-    return [_delegate(task, run_task, inherited) for task in SLM_TASKS]
+    return [
+        _delegate(task, run_task, inherited)
+        for task in SLM_TASKS
+        if has_knowledge or task not in ON_KNOWLEDGE
+    ]
 
 
 def _delegate(task: str, run_task: RunTask, inherited: Request) -> Tool:
@@ -89,8 +98,8 @@ def _delegate(task: str, run_task: RunTask, inherited: Request) -> Tool:
         if answer["status"] != "accepted":
             error = answer["error"]
             if error is None or error["code"] == "rejected":
-                raise ToolError(f"{task}: the output was rejected by the quality check.")
-            raise ToolError(f"{task}: no output ({error['code']}).")
+                raise ToolError(f"{task}: the output was rejected by the quality check.", _LOOK)
+            raise ToolError(f"{task}: no output ({error['code']}).", error["remedy"] or _LOOK)
         return answer["output"]
 
     return Tool(name=task, description=DESCRIPTIONS[task], parameters=PARAMETERS[task], run=run)

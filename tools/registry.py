@@ -32,9 +32,9 @@ def build_tools(
 ) -> dict[str, Tool]:
     """The tools that `request` may use, by name; cheap enough to be built once a run.
 
-    Without `searcher` there is no search_knowledge, without `database` no query_table, without
-    `run_task` no delegation, and without documents or `source_text` no read_document: what
-    cannot work is not offered.
+    Without `searcher` there is no search_knowledge, faq or support_reply, without `database` no
+    query_table, without `run_task` no delegation, and without documents or `source_text` no
+    read_document: what cannot work is not offered.
 
     Raises
     ------
@@ -49,7 +49,8 @@ def build_tools(
     if documents or source_text is not None:
         tools.append(read_document_tool(documents, text_of, source_text))
     if run_task is not None:
-        tools.extend(delegate_tools(run_task, inherited_fields(request)))
+        inherited = inherited_fields(request)
+        tools.extend(delegate_tools(run_task, inherited, has_knowledge=searcher is not None))
     return _by_name([*tools, *extra])
 
 

@@ -32,7 +32,7 @@ class Act:
         for attempt in attempts:
             self.services.ledger.add_attempt(state["run_id"], attempt)
         runtime.stream_writer({"step": {"id": done["id"], "status": done["status"]}})
-        return {"results": [done], "made": attempts, "spent": delegated}
+        return {"results": [done], "made": attempts, "spent": list(delegated)}
 
     def _actor(
         self, state: AgentState, runtime: Runtime[Context], delegated: list[Delegated]

@@ -49,6 +49,9 @@ class Unapproved(ToolError):
     code = "needs_approval"
 
 
+MORE_TIME: Final = "Allow more (limits.agent_seconds, the request's deadline_ms), or ask for less."
+
+
 class OutOfTime(ToolError):
     """There was no time left for the call."""
 
@@ -83,7 +86,7 @@ class Actor:
         try:
             result = work.result()
         except TandemError as error:
-            ended = failed(step, error.code, error.what)
+            ended = failed(step, error.code, str(error))
         else:
             ended = {**step, "arguments": work.arguments, "status": "done", "result": result}
         return ended, work.attempts
@@ -103,10 +106,12 @@ class _Work:
         """What the step gives. Raises TandemError where it gives nothing."""
         tool = self.actor.tools.get(self.step["tool"])
         if tool is None:
-            raise ToolError(f"There is no tool {self.step['tool']!r}.")
+            raise ToolError(
+                f"There is no tool {self.step['tool']!r} here.", "Ask where it is known."
+            )
         if tool.side_effects:
             # Dispatch sends it to approve. This holds even if it became one with effects since.
-            raise Unapproved(f"{tool.name} has side effects, and no person was asked.")
+            raise Unapproved(f"{tool.name} has side effects, and no person was asked.", "Ask anew.")
         try:
             found = self._call(tool)
         except ToolArgumentError as error:
@@ -136,7 +141,7 @@ class _Work:
         arguments = resolve(step, self.before)
         left = self.actor.deadline - self.actor.clock()
         if left <= 0:
-            raise OutOfTime("The time allowed for the steps ran out.")
+            raise OutOfTime("The time allowed for the steps ran out.", MORE_TIME)
         seconds = min(self.actor.seconds, left)
         try:
             return call_tool(tool, arguments, seconds=seconds, chars=self.actor.chars)
@@ -200,7 +205,10 @@ class _Work:
         if value is not None:
             return {"passages": passages, **value}
         if all(attempt["error"] for attempt in attempts):
-            raise NoReader("No model answered that could read the value.")
+            raise NoReader(
+                "No model answered that could read the value.",
+                "`tandem models status` shows which run.",
+            )
         raise NotFound("Not found: no passage gives this number.")
 
     def _passages(self, found: Any) -> list[Passage]:

@@ -113,6 +113,11 @@ def save(index_dir: Path, snapshot: Snapshot) -> None:
             old.unlink(missing_ok=True)
 
 
+def is_index(folder: Path) -> bool:
+    """Whether an index was built in `folder`; whether it can be read, `load` tells."""
+    return (folder / MANIFEST).is_file()
+
+
 def load(index_dir: Path) -> Snapshot:
     """Read an index.
 

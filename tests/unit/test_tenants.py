@@ -10,6 +10,7 @@ import pytest
 from tandem.errors import InvalidRequest, KnowledgeError
 from tandem.graphs.hybrid import build
 from tandem.knowledge.index import KnowledgeIndex
+from tandem.knowledge.store import MANIFEST
 from tandem.models import embeddings
 from tandem.nodes.agent.tools import agent_tools
 from tandem.services import Services
@@ -42,6 +43,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     monkeypatch.setattr(KnowledgeIndex, "open", opened)
     for name in ("acme", "bolt", ".tandem/index"):
         (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / MANIFEST).touch()
     made = Services(Settings.model_validate({"home": tmp_path, "tenants": TENANTS}))
     made.__dict__["embeddings"] = object()
     return made
@@ -70,6 +72,14 @@ def test_an_agent_is_offered_a_search_of_the_tenant_s_own(
 ) -> None:
     tools = agent_tools(services, lambda _request: {}, (), {"text": "x", "tenant": tenant})  # type: ignore[arg-type,return-value,typeddict-item]
     assert ("search_knowledge" in tools) == offered
+
+
+def test_a_folder_that_holds_no_index_is_no_knowledge(tmp_path: Path) -> None:
+    services = FakeServices(tmp_path)
+    (tmp_path / ".tandem" / "index").mkdir(parents=True)
+    assert not services.has_knowledge("")
+    tools = agent_tools(services, lambda _request: {}, (), {"text": "x"})  # type: ignore[arg-type,return-value,typeddict-item]
+    assert not {"search_knowledge", "faq", "support_reply", "read_document"} & tools.keys()
 
 
 def test_an_unknown_tenant_is_refused_before_any_model_is_asked(tmp_path: Path) -> None:

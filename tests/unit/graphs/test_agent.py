@@ -11,6 +11,7 @@ import pytest
 from tandem.errors import ModelUnavailable
 from tandem.graphs import hybrid
 from tandem.graphs.agent import build, route_dispatch, route_plan
+from tandem.models.cancel import cancelled
 from tandem.models.tier import Token
 from tandem.nodes.accounting import all_llm_cost, total_cost
 from tandem.nodes.state import Context, State
@@ -141,6 +142,24 @@ def test_independent_steps_run_at_the_same_time(tmp_path: Path) -> None:
     answer = {"text": "They met.", "citations": []}
     state, _, _ = carry_out(tmp_path, json.dumps(plan), json.dumps(answer), tools=[meet])
     assert [step["status"] for step in state["steps"]] == ["done", "done"]
+
+
+def test_what_a_delegated_run_cost_counts_even_where_its_tool_was_too_late(tmp_path: Path) -> None:
+    def slow(parent: State, context: Context, delegated: list[Delegated]) -> Any:
+        def run(request: Request) -> Answer:
+            while not cancelled():
+                time.sleep(0.005)
+            return subtasks(parent, context, delegated)(request)  # type: ignore[no-any-return]
+
+        return run
+
+    alone = json.dumps({"s1": PLAN["s1"]})
+    services = FakeServices(tmp_path, llm=[alone, alone, alone], limits={"tool_seconds": 0.05})
+    services.__dict__["ledger"] = Ledger()
+    state = build(services, slow).compile().invoke(begun(), context=Context())
+    assert "took longer" in state["steps"][0]["error"]
+    assert "limits.tool_seconds" in state["steps"][0]["error"]
+    assert [run["cost"] for run in state["delegated"]] == [0.5]
 
 
 def test_a_step_with_side_effects_is_not_carried_out_unseen(tmp_path: Path) -> None:

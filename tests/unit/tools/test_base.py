@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from tandem.errors import KnowledgeError, SettingsError
 from tandem.models.cancel import Cancellation, cancelled
-from tandem.tools.base import Tool, ToolArgumentError, ToolError, call_tool, parameters
+from tandem.tools.base import (
+    Tool,
+    ToolArgumentError,
+    ToolError,
+    ToolLate,
+    call_tool,
+    parameters,
+)
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -49,7 +56,8 @@ def test_the_refusal_names_the_place_and_the_rule() -> None:
         call(lambda _: None, {"text": 3})
 
 
-def test_a_hanging_tool_is_left_after_its_time() -> None:
+def test_a_hanging_tool_is_left_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tandem.tools.base.GRACE_S", 0.05)
     release = threading.Event()
     with pytest.raises(ToolError, match="took longer"):
         call(lambda _: release.wait(5), seconds=0.05)
@@ -87,6 +95,34 @@ def test_a_crash_is_a_tool_error_without_its_text() -> None:
     with pytest.raises(ToolError, match=r"echo failed \(ValueError\)") as caught:
         call(crash)
     assert "secret words" not in str(caught.value)
+    assert "tandem --verbose" in caught.value.remedy
+
+
+def test_the_log_says_where_a_tool_crashed_and_no_word_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def crash(_: Mapping[str, Any]) -> Any:
+        raise ValueError("secret words")
+
+    with pytest.raises(ToolError):
+        call(crash)
+    assert "echo: ValueError in crash, line" in caplog.text
+    assert "secret words" not in caplog.text
+
+
+def test_a_cancelled_tool_has_a_moment_to_note_what_it_cost() -> None:
+    noted: list[str] = []
+
+    def work(_: Mapping[str, Any]) -> str:
+        while not cancelled():
+            time.sleep(0.005)
+        time.sleep(0.05)
+        noted.append("cost")
+        return "too late to count"
+
+    with pytest.raises(ToolLate, match="took longer"):
+        call(work, seconds=0.02)
+    assert noted == ["cost"]
 
 
 def test_an_error_of_ours_passes_through() -> None:

@@ -108,7 +108,8 @@ def test_data_without_a_reader_is_an_error() -> None:
 
 def test_every_slm_task_is_a_tool_that_declares_its_task() -> None:
     graph = FakeGraph()
-    tools = build_tools({"text": "?", "tenant": "acme", "sensitivity": "personal"}, run_task=graph)
+    asked: Request = {"text": "?", "tenant": "acme", "sensitivity": "personal"}
+    tools = build_tools(asked, searcher=FakeIndex(), run_task=graph)
     extra = {"extraction": {"fields": ["total"]}, "document_classification": {"labels": ["a", "b"]}}
     for task in SLM_TASKS:
         assert run(tools, task, text="some text", **extra.get(task, {})) == "done"
@@ -134,7 +135,8 @@ def test_a_sentiment_has_labels_and_an_extraction_a_schema() -> None:
 
 @pytest.mark.parametrize("status", ["failed", "needs_review", "unverified"])
 def test_what_was_not_accepted_is_not_a_result(status: str) -> None:
-    tools = build_tools({"text": "?"}, run_task=FakeGraph(status, output="a draft"))
+    graph = FakeGraph(status, output="a draft")
+    tools = build_tools({"text": "?"}, searcher=FakeIndex(), run_task=graph)
     with pytest.raises(ToolError, match="rejected") as caught:
         run(tools, "faq", text="question")
     assert "a draft" not in str(caught.value)
@@ -142,8 +144,16 @@ def test_what_was_not_accepted_is_not_a_result(status: str) -> None:
 
 def test_an_error_is_not_told_as_a_rejection() -> None:
     tools = build_tools({"text": "?"}, run_task=FakeGraph("failed", code="model_unavailable"))
-    with pytest.raises(ToolError, match="model_unavailable"):
-        run(tools, "faq", text="question")
+    with pytest.raises(ToolError, match="model_unavailable") as caught:
+        run(tools, "draft", text="question")
+    assert caught.value.remedy
+
+
+def test_without_a_knowledge_base_nothing_that_needs_one_is_offered() -> None:
+    without = build_tools({"text": "?"}, run_task=FakeGraph())
+    with_one = build_tools({"text": "?"}, searcher=FakeIndex(), run_task=FakeGraph())
+    assert with_one.keys() - without.keys() == {"search_knowledge", "faq", "support_reply"}
+    assert without.keys() <= with_one.keys()
 
 
 def test_what_cannot_work_is_not_offered() -> None:
