@@ -24,8 +24,8 @@ _NONE: Final = (
 )
 _SHIPPED: Final = (
     "In force and shipped with Tandem; no request with these labels was answered in the time "
-    "looked at. Such a promise holds for rows like those it was made of, and nothing was tried on yours: "
-    "calibrate with your own rows, or set [calibration] shipped = false."
+    "looked at. Such a promise holds for rows like those it was made of, and nothing was tried on "
+    "yours: calibrate with your own rows, or set [calibration] shipped = false."
 )
 
 
