@@ -23,6 +23,7 @@ from tandem.nodes.contract.clauses import (
 )
 from tandem.nodes.contract.head import SHIPPED as SHIPPED_HEAD
 from tandem.nodes.contract.head import ContractHead, Reading, load_head
+from tandem.nodes.contract.kind_of_text import reads_as_contract
 from tandem.nodes.contract.output import HeadSaid, Prepared
 from tandem.nodes.contract.values import find_values
 from tandem.nodes.texts import Read
@@ -73,14 +74,10 @@ class Reader:
         """
         text, beside = self._contract(request)
         clauses = split_clauses(text)
-        if not is_contract(text, clauses):
-            raise InvalidRequest(
-                "There is no contract to review: no clause was found in it.",
-                "Give the contract as the text, or as one document.",
-            )
+        items = self._items(request, beside)
+        self._refuse_others(text, clauses, items)
         segments = split_segments(text, clauses)
         read = segments[: self.settings.max_segments]
-        items = self._items(request, beside)
         head = self.own_head
         texts = [text[each["start"] : each["end"]] for each in read]
         readings = _readings(head, items, texts)
@@ -124,6 +121,22 @@ class Reader:
         if documents:
             return self.read(documents[0]), request["text"]
         return request["text"], ""
+
+    def _refuse_others(self, text: str, clauses: Sequence[Clause], items: Sequence[Item]) -> None:
+        """Refuse what is no contract, before any model is asked. Without a checklist nothing is
+        said of a whole contract, so that a single clause will do."""
+        if not is_contract(text, list(clauses)):
+            raise InvalidRequest(
+                "There is no contract to review: no clause was found in it.",
+                "Give the contract as the text, or as one document.",
+            )
+        if items and self.settings.contracts_only and not reads_as_contract(text):
+            raise InvalidRequest(
+                "This does not read like a contract in English: few of the words that contracts "
+                "are made of stand in it. Nothing was reviewed, and no model was asked.",
+                "Give a contract; where it is one, set contracts.contracts_only = false (`tandem "
+                "contracts review --anyway`), and take what is called absent with care.",
+            )
 
     def _items(self, request: Request, beside: str) -> list[Item]:
         labels = request.get("labels")

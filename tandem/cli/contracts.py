@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tandem.cli.output_files import refuse_unwritable
 from tandem.cli.requests import EXIT_BY_STATUS
-from tandem.errors import InvalidRequest, TandemError
+from tandem.errors import InvalidRequest, SettingsError, TandemError
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def review(
     ] = None,
     sensitivity: Annotated[str, typer.Option(help="Raise the sensitivity.")] = "",
     private_only: Annotated[bool, typer.Option(help="No public model may see it.")] = False,
+    anyway: Annotated[
+        bool, typer.Option(help="Review it even where it does not read like a contract.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON.")] = False,
 ) -> None:
     """Review a contract: verdicts with their quotations, clause types, values, and what was read.
@@ -45,6 +49,10 @@ def review(
     from tandem.nodes.state import Context
 
     settings = _with_checklist(ctx.obj, checklist)
+    if anyway:
+        settings = _with(settings, contracts_only=False)
+    if report is not None:
+        _refuse_report(report, contract)
     fields: dict[str, Any] = {"sensitivity": sensitivity} if sensitivity else {}
     with Tandem(settings) as tandem:
         answer = tandem.run(
@@ -56,8 +64,8 @@ def review(
         )
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
-    else:
-        _show(answer, report)
+    _show(answer, report, silent=as_json)
+    if not as_json:
         typer.echo(summary(answer, settings.currency), err=True)
     raise typer.Exit(EXIT_BY_STATUS[answer["status"]])
 
@@ -85,6 +93,7 @@ def train(
     """
     from tandem.nodes.contract.training import train as train_head
 
+    refuse_unwritable(out, "--out")
     rows = _rows(_with_checklist(ctx.obj, checklist), data)
     trained = train_head(rows.contracts, rows.clauses, {"data": origin, "licence": licence})
     text = trained.head.to_json()
@@ -102,10 +111,30 @@ def train(
 
 
 def _with_checklist(settings: Settings, checklist: Path | None) -> Settings:
+    """Raises InvalidRequest where the file is no checklist."""
+    from tandem.nodes.contract.checklist import load_checklist
+
     if checklist is None:
         return settings
-    own = settings.contracts.model_copy(update={"checklist": str(checklist.absolute())})
-    return settings.model_copy(update={"contracts": own})
+    try:
+        load_checklist(checklist)
+    except SettingsError as error:
+        raise InvalidRequest(f"{error.what} Nothing was run.", error.remedy) from None
+    return _with(settings, checklist=str(checklist.absolute()))
+
+
+def _with(settings: Settings, **own: Any) -> Settings:
+    contracts = settings.contracts.model_copy(update=own)
+    return settings.model_copy(update={"contracts": contracts})
+
+
+def _refuse_report(report: Path, contract: Path) -> None:
+    refuse_unwritable(report, "--report")
+    if report.exists() and contract.exists() and report.samefile(contract):
+        raise InvalidRequest(
+            "--report names the contract itself, which would be overwritten. Nothing was run.",
+            "Choose another file with --report.",
+        )
 
 
 def _rows(settings: Settings, files: list[Path]) -> Rows:
@@ -128,22 +157,31 @@ def _rows(settings: Settings, files: list[Path]) -> Rows:
     return rows
 
 
-def _show(answer: Answer, report: Path | None) -> None:
+def _show(answer: Answer, report: Path | None, *, silent: bool) -> None:
+    """The report, to its file or to stdout.
+
+    Parameters
+    ----------
+    silent: the answer was printed as JSON, so that only a file is written.
+    """
     output = answer["output"] or answer["draft"]
     if output is None:
         return
     if answer["output"] is None:
         typer.echo(f"[{answer['status']}: this draft was not accepted]", err=True)
     if report is None:
-        typer.echo(output["text"], err=answer["output"] is None)
+        if not silent:
+            typer.echo(output["text"], err=answer["output"] is None)
         return
     try:
         report.write_text(output["text"], encoding="utf-8")
     except OSError as error:
+        if not silent:
+            typer.echo(output["text"])
         raise TandemError(
-            f"{report} cannot be written: {error.strerror}. The review is in the ledger's run "
-            f"{answer['run_id']} only where texts are kept.",
-            "Choose another file with --report.",
+            f"{report} cannot be written: {error.strerror}. The review is not lost: it stands on "
+            "standard output.",
+            "Keep it from there, or choose another file with --report.",
         ) from None
     typer.echo(f"Written to {report}.", err=True)
 

@@ -34,5 +34,7 @@ class ContractSettings(Section):
     read_all: bool = False
     """Show a model all segments, group by group, before a hypothesis that the head does not know
     counts as not mentioned."""
+    contracts_only: bool = True
+    """Refuse to check by a checklist what does not read like a contract in English."""
     max_segments: int = Field(default=5000, ge=1, le=100_000)
     """Segments (sentences) of a contract that are read; the coverage tells what was not."""

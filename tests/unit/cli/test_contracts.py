@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tandem.cli.contracts import app
-from tandem.errors import DocumentError, InvalidRequest, SettingsError, TandemError
+from tandem.cli.output_files import refuse_unwritable
+from tandem.errors import DocumentError, InvalidRequest, TandemError
 from tandem.nodes.contract.head import load_head
 from tandem.settings import ContractSettings, Settings
 from tests.unit.knowledge.makers import picture_pdf
@@ -51,9 +52,52 @@ def test_a_report_goes_into_a_file(settings: Settings, nda: Path, tmp_path: Path
     assert "# Contract review" not in result.stdout
 
 
-def test_a_report_that_cannot_be_written_is_told(settings: Settings, nda: Path) -> None:
-    with pytest.raises(TandemError, match="cannot be written"):
-        run(settings, "review", nda, "--report", nda / "no" / "report.md")
+@pytest.mark.parametrize("path", ["nda.md/report.md", "no/report.md", ".", "nda.md", "x" * 300])
+def test_a_report_that_cannot_be_written_is_told_before_the_work(
+    settings: Settings, nda: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.app.Tandem.run", lambda *_, **__: pytest.fail("it was reviewed"))
+    with pytest.raises(InvalidRequest, match="Nothing was run"):
+        run(settings, "review", nda, "--report", nda.parent / path)
+    assert nda.read_text() == NDA
+
+
+def test_looking_whether_a_report_can_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.md"
+    kept.write_text("kept")
+    refuse_unwritable(kept, "--report")
+    refuse_unwritable(tmp_path / "new.md", "--report")
+    assert kept.read_text() == "kept"
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_a_report_that_could_not_be_written_after_all_is_printed(
+    settings: Settings, nda: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    arguments = ["review", str(nda), "--report", str(tmp_path / "report.md")]
+    result = CliRunner().invoke(app, arguments, obj=settings)
+    assert result.stdout.startswith("# Contract review")
+    assert isinstance(result.exception, TandemError)
+    assert "No space left" in str(result.exception)
+
+
+def test_a_report_is_written_beside_the_answer_as_json(
+    settings: Settings, nda: Path, tmp_path: Path
+) -> None:
+    result = run(settings, "review", nda, "--report", tmp_path / "report.md", "--json")
+    assert (tmp_path / "report.md").read_text() == json.loads(result.stdout)["output"]["text"]
+
+
+def test_a_letter_is_refused_and_reviewed_only_anyway(settings: Settings, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Ann,\n\nwe had a lovely week at the sea, and it did not rain once.\n")
+    with pytest.raises(InvalidRequest, match="does not read like a contract"):
+        run(settings, "review", letter)
+    assert run(settings, "review", letter, "--anyway").stdout.startswith("# Contract review")
 
 
 def test_an_own_checklist_and_open_hypotheses(
@@ -73,7 +117,7 @@ def test_a_checklist_of_another_shape_is_refused(
 ) -> None:
     own = tmp_path / "own.json"
     own.write_text('{"a": {"question": "?"}}')
-    with pytest.raises(SettingsError, match="has no hypothesis"):
+    with pytest.raises(InvalidRequest, match="has no hypothesis"):
         run(settings, "review", nda, "--checklist", own)
 
 
