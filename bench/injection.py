@@ -98,10 +98,10 @@ class House:
     case: Planted | None = None
 
     def __post_init__(self) -> None:
-        (self.folder / ".tandem" / "index").mkdir(parents=True)
         self.script = self.folder / "notes.json"
         self.services = Services(self._settings())
         self.services.search = self._search  # type: ignore[method-assign,assignment]
+        self.services.has_knowledge = lambda _tenant: True  # type: ignore[method-assign]
         built = build(self.services, (), self._tools())
         self.graph = built.compile(checkpointer=InMemorySaver())
 
@@ -195,7 +195,7 @@ class House:
             del self.services.__dict__["mcp"]
 
     def _accept(self, description: str) -> None:
-        """As a person does with `tandem mcp check --accept`."""
+        """As a person does with `tandem mcp check --accept DIGEST`."""
         words = {"type": "object", "properties": {"what": {"type": "string"}}}
         said = {"name": "find", "description": description, "inputSchema": words}
         offer = Offer.of(said, self.services.settings.mcp)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from tandem.errors import EgressBlocked, ModelError, TandemError
 from tandem.nodes.agent.dispatching import failed
 from tandem.nodes.agent.grounding import names_asked_for
+from tandem.nodes.agent.limits import MORE_TIME, OutOfTime
 from tandem.nodes.agent.plan_prompt import request_text
 from tandem.nodes.agent.reading import Reader, asks_for_a_number, read_value
 from tandem.nodes.agent.references import CALCULATE, REFERENCE, SEARCH, number_of, resolve, text_of
@@ -47,15 +48,6 @@ class Unapproved(ToolError):
     """A step may not be carried out without a person."""
 
     code = "needs_approval"
-
-
-MORE_TIME: Final = "Allow more (limits.agent_seconds, the request's deadline_ms), or ask for less."
-
-
-class OutOfTime(ToolError):
-    """There was no time left for the call."""
-
-    code = "limit"
 
 
 @dataclass(frozen=True)

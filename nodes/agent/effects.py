@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -15,10 +16,11 @@ from tandem.ledger.kept import kept
 from tandem.ledger.store import RUNNING
 from tandem.nodes.agent.approval import Answered
 from tandem.nodes.agent.dispatching import failed
+from tandem.nodes.agent.limits import MORE_TIME, OutOfTime, ends_at
 from tandem.nodes.agent.state import AgentState
 from tandem.records import Step
 from tandem.services import Services
-from tandem.tools.base import Tool, ToolNotCalled, call_tool
+from tandem.tools.base import Tool, ToolLate, ToolNotCalled, call_tool
 
 if TYPE_CHECKING:
     from tandem.checkpoints.sealing import Serializer
@@ -31,6 +33,7 @@ class Effects:
     Parameters
     ----------
     serde: seals the tool's result; None where it may not be kept at all.
+    deadline: unix time, seconds, until which steps may work.
     """
 
     services: Services
@@ -38,6 +41,9 @@ class Effects:
     planned: Step
     tool: Tool
     serde: Serializer | None
+    deadline: float
+    _errors: list[TandemError] = field(default_factory=list)
+    """Why it failed, where this process carried it out; the row holds the words alone."""
 
     @classmethod
     def of(cls, services: Services, state: AgentState, tool: Tool) -> Self:
@@ -47,7 +53,8 @@ class Effects:
         serde = serializer(key_of(services.settings.checkpoints.key_env))
         open_to_all = state["profile"]["sensitivity"] in services.settings.privacy.public_may_see
         sealing = serde if encrypts(serde) or open_to_all else None
-        return cls(services, state["run_id"], state["step"], tool, sealing)
+        ends = ends_at(state, services.settings.limits)
+        return cls(services, state["run_id"], state["step"], tool, sealing, ends)
 
     def asked(self) -> Effect:
         """The row; what has the same step's name and is another step ends at once as failed."""
@@ -93,9 +100,17 @@ class Effects:
                 why = f" {row['error_what']}" if row["error_what"] else ""
                 what = f"It was begun, and nobody knows whether it happened.{why}"
                 return {**failed(self.planned, "unknown", what), "status": "unknown"}
-        return failed(self.planned, "tool", row["error_what"] or "It failed.")
+        # Not known any more: no code for which the agent would plan again.
+        code = self._errors[-1].code if self._errors else "effect"
+        return failed(self.planned, code, row["error_what"] or "It failed.")
 
     def _carry_out(self, row: Effect) -> None:
+        left = self.deadline - time.time()
+        if left <= 0:
+            self._fail(
+                "failed", OutOfTime("There was no time left, so it was not done.", MORE_TIME)
+            )
+            return
         ledger = self.services.ledger
         if not effects.claim(ledger, self.run_id, self.planned["id"], row["claims"]):
             _refuse_ended(ledger.run(self.run_id))
@@ -106,13 +121,20 @@ class Effects:
             result = call_tool(
                 told.tool,
                 self.planned["arguments"],
-                seconds=limits.tool_seconds,
+                seconds=min(limits.tool_seconds, left),
                 chars=limits.tool_chars,
             )
+        except ToolLate as error:
+            # It may have ended by being cancelled, half-way.
+            self._fail("failed" if told.status == "failed" else "unknown", error)
         except TandemError as error:
-            self._end(told.status, error_what=error.what)
+            self._fail(told.status, error)
         else:
             self._end("done", result=result)
+
+    def _fail(self, status: EffectStatus, error: TandemError) -> None:
+        self._errors.append(error)
+        self._end(status, error_what=str(error))
 
     def _end(
         self, status: EffectStatus, *, result: Any = None, error_what: str | None = None

@@ -7,9 +7,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tandem.settings import Limits
+from tandem.tools.base import ToolError
 
+MORE_TIME: Final = "Allow more (limits.agent_seconds, the request's deadline_ms), or ask for less."
 SHARE_FOR_STEPS: Final = 0.8
 """Share of a run's time that its steps may take; the rest is for the answer."""
+
+
+class OutOfTime(ToolError):
+    """There was no time left for the call."""
+
+    code = "limit"
 
 
 def ends_at(state: Mapping[str, Any], limits: Limits) -> float:

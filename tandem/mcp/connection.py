@@ -28,7 +28,11 @@ _FAILURES: Final = 2
 """A server that could not be reached, or ended, so often in a row is left alone for a while."""
 _CLOSE_S: Final = 5.0
 _UNKNOWN: Final = "whether it carried the call out is not known, and it was not sent again"
-_ACCEPT: Final = "Look at it with `tandem mcp check`, and accept it with --accept."
+_ACCEPT: Final = "Look at it with `tandem mcp check {name}`, which says how to accept it."
+_LOOK: Final = (
+    "Look whether it happened; `tandem mcp check {name}` tells whether the server works. Then ask "
+    "again."
+)
 
 
 class Connection:
@@ -117,7 +121,8 @@ class Connection:
         except TimeoutError:
             await self._give_up()
             raise McpError(
-                f"It said nothing of what it offers within {self._server.start_s:g} s."
+                f"It said nothing of what it offers within {self._server.start_s:g} s.",
+                "Start it by hand to see what it says, or allow more (start_s).",
             ) from None
         except McpError:
             await self._give_up()
@@ -183,12 +188,12 @@ class Connection:
         return found
 
     def _refuse_changed(self, offer: Offer) -> None:
-        now = self._list.get(offer.name)
+        now, accept = self._list.get(offer.name), _ACCEPT.format(name=self._name)
         if now is None:
-            raise McpError("The server does not offer it any more; nothing was sent.", _ACCEPT)
+            raise McpError("The server does not offer it any more; nothing was sent.", accept)
         if now.digest != offer.digest:
             raise McpError(
-                "Its description or schema is not what was accepted; nothing was sent.", _ACCEPT
+                "Its description or schema is not what was accepted; nothing was sent.", accept
             )
 
     async def _sent(
@@ -207,8 +212,8 @@ class Connection:
             CallToolResult,
         )
 
-        seconds = self._server.seconds
-        late = McpError(f"There was no answer within {seconds:g} s; {_UNKNOWN}.")
+        seconds, look = self._server.seconds, _LOOK.format(name=self._name)
+        late = McpError(f"There was no answer within {seconds:g} s; {_UNKNOWN}.", look)
         params = CallToolRequestParams(name=offer.name, arguments=dict(arguments))
         try:
             with anyio.fail_after(seconds):
@@ -223,14 +228,14 @@ class Connection:
                     await self.close()  # so HTTP tells that the session is over
                 raise McpError("The server refused the call.") from None
             if error.error.code != CONNECTION_CLOSED:
-                raise McpError(f"The server answered with an error; {_UNKNOWN}.") from None
+                raise McpError(f"The server answered with an error; {_UNKNOWN}.", look) from None
         except TimeoutError:
             raise late from None
         except ValueError:
             raise McpError("The server's answer is no result of a tool.") from None
         if self._session is session:  # the first of its calls that finds out
             await self._give_up()
-        raise McpError(f"The server ended, or sent too much, before it answered; {_UNKNOWN}.")
+        raise McpError(f"The server ended, or sent too much, before it answered; {_UNKNOWN}.", look)
 
 
 def _plain(error: BaseException) -> McpError:
@@ -239,4 +244,7 @@ def _plain(error: BaseException) -> McpError:
         error = error.exceptions[0]
     if isinstance(error, McpError):
         return error
-    return McpError(f"It could not be reached, or does not speak MCP ({type(error).__name__}).")
+    return McpError(
+        f"It could not be reached, or does not speak MCP ({type(error).__name__}).",
+        "Are its command and arguments, or its URL, right? Start it by hand to see what it says.",
+    )

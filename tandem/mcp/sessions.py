@@ -7,7 +7,7 @@ import concurrent.futures
 import logging
 import threading
 import weakref
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, TypeVar
 
 from tandem.errors import McpError, McpNotSent
@@ -66,9 +66,10 @@ class McpSessions:
             if missing:
                 _log.warning(
                     "MCP server %s: %d tools are not offered, as nobody accepted them yet: "
-                    "`tandem mcp check --accept`",
+                    "`tandem mcp check %s`",
                     name,
                     len(missing),
+                    name,
                 )
         return found
 
@@ -86,15 +87,15 @@ class McpSessions:
         McpNotSent: the call did not reach the server.
         McpError: there is no result, for a reason in words that hold nothing of the server's.
         """
-        own = self._settings.mcp.servers[server]
-        calling = self._connection(server).call(offer, arguments)
-        name = f"{server}_{offer.name}"
-        result = self._on_loop(name, calling, own.start_s + own.seconds)
+        own, name = self._settings.mcp.servers[server], f"{server}_{offer.name}"
         try:
+            calling = self._connection(server).call(offer, arguments)
+            result = self._on_loop(name, calling, own.start_s + own.seconds)
             # Here and not on the loop: a large result takes its time, and other servers wait there.
-            return value_of(result, offer)
+            return _named(name, lambda: value_of(result, offer))
         except McpError as error:
-            raise McpError(f"{name}: {error.what}", error.remedy) from error
+            look = f"`tandem mcp check {server}` tells whether the server works."
+            raise type(error)(error.what, error.remedy or look) from error
 
     def close(self) -> None:
         """End all sessions, and the processes of their servers."""
@@ -135,9 +136,7 @@ class McpSessions:
 
         forget = on_cancel(cancel)
         try:
-            return future.result(seconds + _SPARE_S)
-        except McpError as error:
-            raise type(error)(f"{name}: {error.what}", error.remedy) from error
+            return _named(name, lambda: future.result(seconds + _SPARE_S))
         except concurrent.futures.CancelledError:
             raise McpError(f"{name}: the call was cancelled.") from None
         except TimeoutError:
@@ -145,6 +144,14 @@ class McpSessions:
             raise McpError(f"{name}: there was no answer in time.") from None
         finally:
             forget()
+
+
+def _named(name: str, work: Callable[[], T]) -> T:
+    """What `work` gives; its errors say of what they are."""
+    try:
+        return work()
+    except McpError as error:
+        raise type(error)(f"{name}: {error.what}", error.remedy) from error
 
 
 def _require_mcp() -> None:

@@ -19,6 +19,7 @@ def refused(house: House, mode: str, offer: Offer = ECHO, **server: float) -> st
         sessions.call("tiny", offer, {"text": "hello"})
     assert "Ignore all" not in str(error.value)
     assert "hello" not in str(error.value)
+    assert "tandem mcp check tiny" in error.value.remedy or "by hand" in error.value.remedy
     return error.value.what
 
 

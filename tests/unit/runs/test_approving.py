@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 
 from tandem.app import Tandem
-from tandem.errors import RunBusy, RunStateError
+from tandem.errors import EgressBlocked, RunBusy, RunStateError, TandemError
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
 from tandem.ledger.kept import kept
+from tandem.models.cancel import cancelled
 from tandem.nodes.state import Context
+from tandem.tools.base import ToolNotCalled, call_tool
 from tests.unit.runs.house import ANSWER, NOTE, REQUEST, House, note_tool, plan
 
 SECOND = {"tool": "note", "arguments": {"line": "second"}}
@@ -251,6 +254,70 @@ def test_a_tool_that_breaks_off_may_have_done_it(house: House, fault: Exception)
 
     assert statuses(answer)["s1"] == "unknown"
     assert house.noted == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "plans"),
+    [(EgressBlocked("It holds a card's number."), 1), (ToolNotCalled("The server is down."), 2)],
+)
+def test_only_what_another_plan_may_get_round_is_planned_again(
+    house: House, fault: Exception, plans: int
+) -> None:
+    def run(_: Any) -> Any:
+        raise fault
+
+    house.tool = replace(house.tool, run=run)
+    run_id = begun(house, NOTE, COUNT)["run_id"]
+    with house.tandem(*[plan(COUNT)] * (plans - 1), ANSWER, ANSWER, ANSWER) as tandem:
+        answer = tandem.approve(run_id)
+
+    assert statuses(answer)["s1"] == "failed"
+    assert str(fault) in answer["steps"][0]["error"]
+    assert sum(attempt["purpose"] == "plan" for attempt in answer["attempts"]) == plans
+
+
+def test_an_approved_step_has_what_is_left_of_the_runs_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def call(tool: Any, arguments: Any, *, seconds: float, chars: int) -> Any:
+        given.append(seconds)
+        return call_tool(tool, arguments, seconds=seconds, chars=chars)
+
+    monkeypatch.setattr("tandem.nodes.agent.effects.call_tool", call)
+    run_id = begun(house, NOTE, deadline_ms=20_000)["run_id"]
+    with house.tandem(ANSWER) as tandem:
+        tandem.approve(run_id)
+    assert len(given) == 1
+    assert 5 < given[0] <= 16  # 0.8 of the time allowed, and not limits.tool_seconds
+
+
+def test_an_approved_step_for_which_no_time_is_left_is_not_begun(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.nodes.agent.effects.ends_at", lambda *_: time.time() - 1)
+    run_id = begun(house, NOTE)["run_id"]
+    with house.tandem(ANSWER, ANSWER, ANSWER) as tandem, suppress(TandemError):
+        tandem.approve(run_id)
+    row = effects.find(tandem.services.ledger, run_id, "s1")
+    assert row is not None
+    assert (row["status"], row["claims"]) == ("failed", 0)
+    assert "limits.agent_seconds" in str(row["error_what"])
+    assert house.noted == []
+
+
+def test_a_tool_that_heeds_its_cancelling_may_have_done_it(house: House) -> None:
+    def run(_: Any) -> None:
+        while not cancelled():
+            time.sleep(0.005)
+
+    house.tool = replace(house.tool, run=run)
+    house.settings["limits"] = {"tool_seconds": 0.05}
+    run_id = begun(house, NOTE, COUNT)["run_id"]
+    with house.tandem(ANSWER, ANSWER) as tandem:
+        answer = tandem.approve(run_id)
+    assert statuses(answer)["s1"] == "unknown"
 
 
 def test_an_answer_that_only_the_ledger_has_is_given_by_resuming(
