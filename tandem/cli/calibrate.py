@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,12 +64,16 @@ def command(
     write: Annotated[
         bool, typer.Option("--write/--dry-run", help="Put the calibration in force.")
     ] = False,
+    uncertified: Annotated[
+        bool, typer.Option("--uncertified", help="Also one that certifies nothing for requests.")
+    ] = False,
 ) -> None:
     """Train a head, measure the tiers, and find from which score on answers may leave.
 
     Rows must be drawn uniformly from what will be asked: the promise speaks of such rows only.
     What people said of answers (--from-ledger) is no such sample: it gives agreement, no promise.
-    Answers are kept: the same command goes on where a stopped one was.
+    Answers are kept: the same command goes on where a stopped one was. Exit code: 5 where --write
+    refused, since nothing is certified for what requests ask for.
     """
     from tandem.loop.calibrate import Calibrator
     from tandem.loop.options import Options
@@ -98,6 +103,7 @@ def command(
         if task == "extraction":
             raise InvalidRequest("Extraction has a curve a field, and no --picture.", "Omit it.")
     names = [label.strip() for label in labels.split(",")] if labels else []
+    put = partial(save, settings, write=write, uncertified=uncertified)
     with _services(settings) as services:
         chosen = _task(task, services)
         rows = Rows(settings, data, names)
@@ -105,10 +111,10 @@ def command(
             calibrator = Calibrator(services, chosen, options, _progress())
             outcome = calibrator.run(rows.labelled(services, chosen))
             _tell(outcome, options, picture)
-            save(settings, outcome.calibration, write=write)
+            put(outcome.calibration)
         elif isinstance(chosen, Extract):
             known = rows.known(task)
-            save(settings, _by_field(services, chosen, known, options), write=write)
+            put(_by_field(services, chosen, known, options))
         elif from_ledger:
             raise InvalidRequest(
                 f"What people said of an answer of {task} says nothing of another one.",
@@ -116,7 +122,7 @@ def command(
             )
         else:
             made = _by_signals(services, chosen, rows.known(task), options, picture)
-            save(settings, made, write=write)
+            put(made)
 
 
 @dataclass(frozen=True)

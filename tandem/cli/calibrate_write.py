@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from tandem.errors import InvalidRequest
-from tandem.settings import Settings
+from tandem.settings import NEEDS_PROMISE, Settings
 
 if TYPE_CHECKING:
     from tandem.quality.calibration.calibration import LabelCalibration
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
     Made = LabelCalibration | SignalCalibration | FieldCalibration
 
+EXIT_UNCERTIFIED: Final = 5
 
-def save(settings: Settings, calibration: Made, *, write: bool) -> None:
-    """Write `calibration` where `write` says so, and tell what is in force then.
+
+def save(settings: Settings, calibration: Made, *, write: bool, uncertified: bool) -> None:
+    """Write `calibration` where `write` says so, and tell what is in force then. One that certifies
+    nothing of what requests ask for is not written unless `uncertified`: the command ends with 5.
 
     Raises
     ------
@@ -32,9 +35,14 @@ def save(settings: Settings, calibration: Made, *, write: bool) -> None:
     from tandem.graphs.tasks import calibrations
     from tandem.quality.calibration.field_calibration import FieldCalibration
 
+    lacking = [] if uncertified else list(_lacking(settings, calibration))
     if not write:
-        typer.echo("Nothing was written (--dry-run); --write puts it in force.")
+        then = "and --write would refuse it" if lacking else "--write puts it in force"
+        typer.echo("\n".join([f"Nothing was written (--dry-run); {then}.", *lacking]))
         return
+    if lacking:
+        typer.echo("\n".join(["Not written; what was in force still is.", *lacking]), err=True)
+        raise typer.Exit(EXIT_UNCERTIFIED)
     store = calibrations(settings)
     before = _found(store, calibration)
     behind = _found(replace(store, folders=store.folders[1:]), calibration)
@@ -48,6 +56,54 @@ def save(settings: Settings, calibration: Made, *, write: bool) -> None:
         return
     for line in _written(calibration, asked, before, shipped=behind is not None):
         typer.echo(line)
+
+
+def _lacking(settings: Settings, made: Made) -> Iterator[str]:
+    """Why it should not be in force, and what to do; nothing: it may."""
+    from tandem.loop.calibrate_fields import CERTIFYING_SHARE
+    from tandem.loop.options import rows_for
+    from tandem.quality.calibration.field_calibration import FieldCalibration
+    from tandem.quality.calibration.threshold import HEADROOM, least_rows
+
+    task, asked = made.task, _asked(settings, made.task)
+    by_field = isinstance(made, FieldCalibration)
+    if _certifies(made, asked) or not _needs_promise(settings, task):
+        return
+    promises = _promises(made)
+    share = CERTIFYING_SHARE if by_field else None
+    confidence, rows = promises[0].confidence, max(one.rows for one in promises)
+    yield (
+        f"It certifies nothing for the {asked:.1%} right answers that requests of {task} ask for: "
+        "in force, it would send every one of them to the LLM."
+    )
+    if lower := sorted({one.target for one in promises if one.threshold is not None}):
+        told = ", ".join(f"{target:.1%}" for target in lower)
+        yield (
+            f"- It certifies {told}: set [tasks.{task}] quality = {lower[-1]:g} (or [calibration] "
+            "target) and start the same command again; answers are kept."
+        )
+    wanted = HEADROOM * least_rows(asked, confidence)
+    yield f"- {rows} rows tested it. " + (
+        f"{asked:.1%} takes about {wanted} that do, so {rows_for(asked, confidence, share)} "
+        "labelled rows in all."
+        if rows < wanted
+        else "That is enough where scores tell right answers from wrong ones; more rows to learn "
+        "from, or a better SLM, may get there."
+    )
+    yield "- --uncertified puts it in force all the same."
+
+
+def _certifies(made: Made, asked: float) -> bool:
+    from tandem.quality.calibration.field_calibration import FieldCalibration
+
+    if isinstance(made, FieldCalibration):
+        return any(one.promise(asked) for one in made.fields.values())
+    return _promise(made, asked) is not None
+
+
+def _needs_promise(settings: Settings, task: str) -> bool:
+    own = settings.tasks.get(task)
+    return ((own.escalation if own else None) or "guarantee") in NEEDS_PROMISE
 
 
 def _written(made: Made, asked: float, before: Made | None, *, shipped: bool) -> Iterator[str]:

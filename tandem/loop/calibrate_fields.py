@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tandem.errors import InvalidRequest
 from tandem.loop.calibrate_signals import KnownRow, Tried, tried
+from tandem.loop.figures import area, or_none, shown
 from tandem.loop.labelled import LabelledRows, split
 from tandem.loop.measuring import Progress
 from tandem.loop.options import Options, refuse_too_few
@@ -43,6 +44,7 @@ from tandem.services import Services
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 FIT_SHARE: Final = 0.4
+CERTIFYING_SHARE: Final = 1 - FIT_SHARE
 """Of the rows, for fitting: a handful of weights needs fewer rows than a promise does."""
 
 
@@ -91,7 +93,7 @@ class FieldCalibrator:
         """
         refuse_untold(rows)
         fit, certifying = dealt(rows, self.options.seed)
-        refuse_too_few(len(certifying), self.options, share=1 - FIT_SHARE)
+        refuse_too_few(len(certifying), self.options, share=CERTIFYING_SHARE)
         answers = []
         for at, row in enumerate(rows, start=1):
             answers.append(tried(self.services, self.task, row.request))
@@ -125,7 +127,7 @@ class FieldCalibrator:
         )
         figures: dict[str, float | None] = {
             "right": float(known.right.mean()) if len(known.right) else 0.0,
-            "AUROC": _auroc(stage),
+            "AUROC": or_none(curves.auroc(stage.scores, stage.right)),
             "rows": float(len(stage.scores)),
         }
         return FieldScore(score, made), figures
@@ -205,12 +207,6 @@ def promised(fit_scores: Any, stage: Stage, target: float, confidence: float) ->
     return certify([stage], thresholds, target, confidence, ("slm",))
 
 
-def _auroc(stage: Stage) -> float | None:
-    """None where all values are right, or all wrong."""
-    one_kind = stage.right.all() or not stage.right.any()
-    return None if one_kind else curves.auroc(stage.scores, stage.right)
-
-
 def _one_key(answers: list[Tried]) -> str:
     keys = {key_of(answer.prepared) for answer in answers}
     if len(keys) > 1:
@@ -228,8 +224,9 @@ def told(outcome: FieldOutcome, target: float) -> Iterator[str]:
     yield f"{calibration.task}: rows {', '.join(f'{n} {size}' for n, size in rows.items())}"
     for name, field in calibration.fields.items():
         seen = outcome.figures[name]
-        yield f"{name}: " + ", ".join(
-            f"{what} {value:.4g}" for what, value in seen.items() if value is not None
+        yield (
+            f"{name}: right {shown(seen['right'])}, AUROC {area(seen['AUROC'])}, "
+            f"{seen['rows']:.0f} certifying rows"
         )
         for made in field.promises:
             if made.threshold is None:

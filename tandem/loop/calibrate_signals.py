@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.errors import InvalidRequest, from_info
+from tandem.loop.figures import area, or_none, share, shown
 from tandem.loop.labelled import LabelledRows, Split, split
 from tandem.loop.measuring import OF_THE_ROW, Progress, profile_of
 from tandem.loop.options import Options, refuse_too_few
@@ -58,7 +59,8 @@ class SignalOutcome(NamedTuple):
     observed: tuple[Interval, ...]
     accepted: tuple[float, ...]
     """Share of the test rows, by promise."""
-    figures: dict[str, float]
+    figures: dict[str, float | None]
+    """On test rows; AUROC is None where all of them are right, or all wrong."""
     curve: curves.Curve
 
 
@@ -254,10 +256,10 @@ def _outcome(
         accepted, good = accepted_at([stage], threshold)
         observed.append(wilson(int(good[accepted].sum()), int(accepted.sum())))
         shares.append(float(accepted.mean()))
-    figures = {
+    figures: dict[str, float | None] = {
         "right": float(right[test].mean()),
         "pass the gates": float(passed[test].mean()),
-        "AUROC": curves.auroc(stage.scores, stage.right),
+        "AUROC": or_none(curves.auroc(stage.scores, stage.right)),
         "AURC": curves.aurc(stage.scores, stage.right),
     }
     curve = curves.risk_coverage(stage.scores, stage.right)
@@ -270,18 +272,19 @@ def told(outcome: SignalOutcome, target: float) -> Iterator[str]:
     rows = calibration.card["rows"]
     yield f"{calibration.task}: rows {', '.join(f'{n} {size}' for n, size in rows.items())}"
     yield "test rows: " + ", ".join(
-        f"{name} {value:.3f}" for name, value in outcome.figures.items()
+        f"{name} {area(value) if name == 'AUROC' else shown(value)}"
+        for name, value in outcome.figures.items()
     )
     yield f"signals: {', '.join(calibration.score.names)}"
-    for made, seen, share in zip(
+    for made, seen, part in zip(
         calibration.promises, outcome.observed, outcome.accepted, strict=True
     ):
         if made.threshold is None:
             yield f"{made.target:7.1%}  nothing certified"
         else:
             yield (
-                f"{made.target:7.1%}  threshold {made.threshold:.3f}, accepted {share:.2f}, "
-                f"observed precision {seen.mean:.3f} [{seen.low:.3f}, {seen.high:.3f}]"
+                f"{made.target:7.1%}  threshold {made.threshold:.3f}, accepted {part:.2f}, "
+                f"observed precision {share(seen)}"
             )
     found = calibration.promise(target)
     nothing = Promise(("slm",), target, 0.9, None, 0, 0, 0)

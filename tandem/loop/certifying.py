@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tandem.loop.figures import or_none
 from tandem.loop.labelled import Split
 from tandem.loop.measuring import TierAnswers
 from tandem.quality.calibration import curves
@@ -260,7 +261,7 @@ def benefit(measured: Measured, scored: Scored) -> Monotone | None:
 
 def figures(measured: Measured, scored: Scored) -> dict[str, dict[str, Any]]:
     """By stage, on test rows: accuracy, AUROC and AURC of its score and of its raw confidence, and
-    the calibration error before and after."""
+    the calibration error before and after. An AUROC is None where all are right, or all wrong."""
     told: dict[str, dict[str, Any]] = {}
     for name in scored.labels:
         rows = asked_rows(measured, [name], measured.split.test)
@@ -271,11 +272,11 @@ def figures(measured: Measured, scored: Scored) -> dict[str, dict[str, Any]]:
         told[name] = {
             "rows": len(rows),
             "accuracy": float(stage.right.mean()),
-            "auroc": curves.auroc(stage.scores, stage.right),
+            "auroc": or_none(curves.auroc(stage.scores, stage.right)),
             "aurc": curves.aurc(stage.scores, stage.right),
             "ece_after": curves.calibration_error(stage.scores, stage.right),
             "raw_accuracy": float(raw_right.mean()),
-            "raw_auroc": curves.auroc(raw, raw_right),
+            "raw_auroc": or_none(curves.auroc(raw, raw_right)),
             "ece_before": curves.calibration_error(raw, raw_right),
         }
     return told

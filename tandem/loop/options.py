@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tandem.errors import InvalidRequest
-from tandem.loop.labelled import FEW_SHARES
+from tandem.loop.labelled import FEW_ROWS, FEW_SHARES, SHARES
 from tandem.quality.calibration.threshold import HEADROOM, Promise, least_rows
 
 TARGETS: Final = (0.8, 0.85, 0.9, 0.95)
@@ -51,17 +51,23 @@ class Options:
         return replace(promise, agreement=self.agreement)
 
 
-def rows_for(target: float, confidence: float, share: float = FEW_SHARES[1]) -> int:
+def rows_for(target: float, confidence: float, share: float | None = None) -> int:
     """How many labelled rows it takes that twice the least sample that can certify `target`
-    certifies, which is `share` of them (0 to 1)."""
-    return math.ceil(HEADROOM * least_rows(target, confidence) / share)
+    certifies. `share`: of all rows, how many do; None: as rows are dealt out by their number."""
+    wanted = HEADROOM * least_rows(target, confidence)
+    few = math.ceil(wanted / (share or FEW_SHARES[1]))
+    return few if share or few < FEW_ROWS else max(FEW_ROWS, math.ceil(wanted / SHARES[1]))
 
 
 def refuse_too_few(
-    rows: int, options: Options, repeats: str = "", share: float = FEW_SHARES[1]
+    rows: int, options: Options, repeats: str = "", share: float | None = None
 ) -> None:
-    """Raises InvalidRequest where `rows` calibration rows, of all rows `share`, cannot certify the
-    target. `repeats`: what to say of rows that are the same."""
+    """Raises InvalidRequest where `rows` calibration rows cannot certify the target.
+
+    Parameters
+    ----------
+    repeats: what to say of rows that are the same. share: see `rows_for`.
+    """
     target, confidence = options.target, options.confidence
     try:
         least = least_rows(target, confidence)

@@ -10,6 +10,7 @@ from tandem.loop import certifying
 from tandem.loop.against_llm import exchange
 from tandem.loop.calibrate import Outcome
 from tandem.loop.certifying import Outlook
+from tandem.loop.figures import area, share, shown
 from tandem.loop.pictures import in_text
 from tandem.quality.calibration.calibration import TierFit
 from tandem.quality.calibration.curves import Curve, risk_coverage
@@ -41,7 +42,8 @@ def lines(outcome: Outcome, target: float) -> Iterator[str]:
     for name, told in outcome.figures.items():
         yield (
             f"{name}: right {told['accuracy']:.3f} (raw {told['raw_accuracy']:.3f}) of "
-            f"{told['rows']} test rows; AUROC {told['auroc']:.3f} (raw {told['raw_auroc']:.3f}), "
+            f"{told['rows']} test rows; AUROC {area(told['auroc'])}, of the raw confidence "
+            f"{area(told['raw_auroc'])}; "
             f"AURC {told['aurc']:.3f}; calibration error {told['ece_before']:.3f} before, "
             f"{told['ece_after']:.3f} after"
         )
@@ -113,12 +115,11 @@ def _table(outlooks: tuple[Outlook, ...]) -> Iterator[str]:
             yield f"{made.target:7.1%}   {stages:<10} nothing certified"
             continue
         seen = one.precision
-        quality = f"{one.quality:.3f}" if one.quality is not None else "-"
-        cost = f"{one.cost:.2f}" if one.cost is not None else "-"
+        head, slm, llm = (shown(part, 2) for part in (one.head, one.slm, one.llm))
         yield (
-            f"{made.target:7.1%}   {stages:<10} {made.threshold:8.3f}  {one.head:4.2f}  "
-            f"{one.slm:4.2f}  {one.llm:4.2f}  {seen.mean:.3f} [{seen.low:.3f}, {seen.high:.3f}]"
-            f"{_broken(one)}  {quality:>7}  {cost:>6}"
+            f"{made.target:7.1%}   {stages:<10} {made.threshold:8.3f}  {head:>4}  {slm:>4}  "
+            f"{llm:>4}  {share(seen):<20}{_broken(one)}  {shown(one.quality):>7}  "
+            f"{shown(one.cost, 2):>6}"
         )
 
 

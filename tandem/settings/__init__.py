@@ -8,7 +8,7 @@ variable that holds one.
 from __future__ import annotations
 
 from tandem.settings.adapters import AdapterSettings
-from tandem.settings.calibration import CalibrationSettings, Escalation
+from tandem.settings.calibration import NEEDS_PROMISE, CalibrationSettings, Escalation
 from tandem.settings.checkpoints import CheckpointSettings
 from tandem.settings.contracts import ContractSettings
 from tandem.settings.loading import FILE_NAME, load
@@ -51,6 +51,7 @@ from tandem.settings.whole import Settings
 __all__ = [
     "DEFAULT_MODELS",
     "FILE_NAME",
+    "NEEDS_PROMISE",
     "AdapterSettings",
     "Backend",
     "Budgets",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from tandem.settings.base import Section
 Escalation = Literal["guarantee", "cost", "always", "never"]
 """When an answer of the head or the SLM goes to the LLM: where a promise asks it; where it is
 worth its price; always; never (but for hard gates)."""
+NEEDS_PROMISE: Final = frozenset({"guarantee", "always"})
+"""Where answers leave without the LLM by a certified threshold only."""
 
 
 class CalibrationSettings(Section):

@@ -27,12 +27,12 @@ from tandem.quality.calibration.head import fit_head
 from tandem.quality.calibration.store import Calibrations, Found
 from tandem.quality.calibration.threshold import Promise
 from tandem.services import Services
+from tandem.settings import NEEDS_PROMISE
 from tandem.stats import Interval, wilson
 
 LEAST_AGREEING: Final = 20
 """Fewer rows say nothing of how far a head agrees with the LLM."""
 PROBES: Final = 60
-NEEDS_PROMISE: Final = frozenset({"guarantee", "always"})
 
 
 @dataclass

@@ -57,10 +57,58 @@ def test_write_tells_what_is_replaced_and_that_requests_ask_for_more(
     own = tmp_path / ".tandem/calibration"
     monkeypatch.setattr(tasks, "SHIPPED", own.rename(tmp_path / "shipped"))
     monkeypatch.setattr(LabelCalibration, "promise", promise_once(LabelCalibration.promise))
-    told = run(*words, "--target", "0.8", "--seed", "1", "--write").out
+    told = run(*words, "--target", "0.8", "--seed", "1", "--write", "--uncertified").out
     assert "this file certifies nothing for it: requests go to the LLM. Set [calib" in told
     assert "It replaces a calibration for the same requests: of the answers accepted" in told
     assert "the one that comes with Tandem is then in force." in told
+
+
+def test_what_certifies_nothing_for_requests_is_not_put_in_force(
+    run: Run, rows: Path, tmp_path: Path
+) -> None:
+    """It would send all requests to the LLM; the exit code says that nothing was written."""
+    settings = tmp_path / "tandem.toml"
+    settings.write_text("[tasks.sentiment]\nquality = 0.99\n")
+    words = ("calibrate", "sentiment", "--data", rows, "--slm-rows", "0", "--llm-rows", "0")
+    dry = run(*words)
+    assert (dry.code, dry.err) == (0, "")
+    assert "Nothing was written (--dry-run); and --write would refuse it." in dry.out
+    told = run(*words, "--write")
+    assert told.code == 5
+    assert told.err.startswith("Not written; what was in force still is.\nIt certifies nothing for")
+    lower = "- It certifies 80.0%, 85.0%, 90.0%, 95.0%: set [tasks.sentiment] quality = 0.95"
+    assert lower in told.err
+    assert "99.0% takes about 460 that do, so 2300 labelled rows in all." in told.err
+    assert "--uncertified" in told.err
+    assert not (tmp_path / ".tandem/calibration").exists()
+    assert run(*words, "--write", "--uncertified").code == 0
+    assert list((tmp_path / ".tandem/calibration").glob("sentiment-*.json"))
+
+
+@pytest.mark.parametrize("escalation", ["never", "cost"])
+def test_where_no_promise_is_asked_none_is_needed(
+    run: Run, rows: Path, tmp_path: Path, escalation: str
+) -> None:
+    asked = f'[tasks.sentiment]\nquality = 0.99\nescalation = "{escalation}"\nerror_price = 1.0\n'
+    (tmp_path / "tandem.toml").write_text(asked)
+    words = ("--data", rows, "--slm-rows", "0", "--llm-rows", "0", "--write")
+    assert run("calibrate", "sentiment", *words).code == 0
+
+
+def test_fields_of_which_none_is_certified_are_not_put_in_force(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = FakeServices(tmp_path, slm=replies())  # type: ignore[arg-type]
+    monkeypatch.setattr(eval_services, "EvalServices", lambda *_: services)
+    rows = [{**request(at), "expected": {"city": "Nowhere"}} for at in range(ROWS)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    told = run("calibrate", "extraction", "--data", file, "--write")
+    assert told.code == 5
+    assert "nan" not in told.out
+    assert "right 0.000, AUROC - (all right, or all wrong)" in told.out
+    assert "nothing for the 90.0% right answers that requests of extraction ask for" in told.err
+    assert not (tmp_path / ".tandem/calibration").exists()
 
 
 def promise_once(real: Any) -> Any:
