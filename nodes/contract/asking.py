@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -110,6 +110,8 @@ class Judged(TypedDict):
     """The segments that it was shown."""
     by: str
     """The tier."""
+    stopped: NotRequired[str]
+    """Code of the error that kept it from being shown the rest of the contract."""
 
 
 class Chosen(NamedTuple):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from langgraph.runtime import Runtime
 
@@ -20,6 +20,7 @@ from tandem.routing.policy import DEGRADED
 from tandem.services import Services
 
 LEFT_OPEN = "{n} of {total} hypotheses need a person's look"
+_WHO: Final = {"by_head": "the head", "by_slm": "the SLM", "by_llm": "the LLM"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Conclude:
         judged: dict[str, Sequence[Judged]] = {one["item"]: one["judged"] for one in asked}
         types = {one["clause"]: one["type"] for one in state.get("typed", []) if one["type"]}
         output = self.task().output(known, judged, _counts(asked), types)
-        left = output["coverage"]["undecided"]
+        coverage = output["coverage"]
+        left = coverage["undecided"]
         made = state.get("made", [])
         attempt = _attempt(output)
         self.services.ledger.add_attempt(state["run_id"], attempt)
@@ -46,7 +48,7 @@ class Conclude:
             "prepared": {**state["prepared"], "all_llm_usage": _rest(known, made)},
             "attempts": [*state["attempts"], *made, attempt],
         }
-        update["decision"] = _marked(state, left, len(known["items"]))
+        update["decision"] = _marked(state, coverage)
         return update
 
 
@@ -87,12 +89,14 @@ def _rest(known: Prepared, made: Sequence[Attempt]) -> Usage:
     }
 
 
-def _marked(state: ContractState, left: int, total: int) -> Decision:
-    """The decision, marked as degraded where anything is left to a person, and only there: what the
-    head decided, the LLM would not have been asked."""
-    decision = state["decision"]
+def _marked(state: ContractState, coverage: Mapping[str, Any]) -> Decision:
+    """The decision with who decided what; marked as degraded where anything is left to a person,
+    and only there: what the head decided, the LLM would not have been asked."""
+    decision, left = state["decision"], coverage["undecided"]
     reasons = [reason for reason in decision["reasons"] if reason != DEGRADED or state["open"]]
+    if said := [f"{coverage[key]} by {who}" for key, who in _WHO.items() if coverage[key]]:
+        reasons.append(f"verdicts: {', '.join(said)}")
     if left:
-        reasons += [LEFT_OPEN.format(n=left, total=total)]
+        reasons.append(LEFT_OPEN.format(n=left, total=coverage["hypotheses"]))
         reasons += [] if DEGRADED in reasons else [DEGRADED]
     return {**decision, "reasons": reasons}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -36,7 +36,7 @@ class JudgeItem:
         try:
             judged = self.task().judged(known, group, call)
             said = {name: [one["verdict"] for one in each] for name, each in judged.items()}
-            attempt = call.attempt({"verdicts": said})
+            attempt = call.attempt({"verdicts": said}, signals=_cut_short(judged))
         except (ModelError, EgressBlocked) as error:
             attempt = call.attempt(None, error=error.info())
         self.services.ledger.add_attempt(state["run_id"], attempt)
@@ -44,3 +44,9 @@ class JudgeItem:
         runtime.stream_writer({"contract": "judged", "items": names, "tier": tier})
         asked = [{"item": name, "tier": tier, "judged": judged.get(name, [])} for name in names]
         return {"judged": asked, "made": [attempt]}
+
+
+def _cut_short(judged: Mapping[str, Sequence[Judged]]) -> dict[str, float]:
+    """How many items were not read to the contract's end for an error; nothing where none."""
+    count = sum(any(one.get("stopped") for one in each) for each in judged.values())
+    return {"cut_short": float(count)} if count else {}

@@ -21,6 +21,11 @@ NOT_ALL_READ: Final = "not every clause was read, so that absence is no finding"
 DOUBTFUL: Final = "the head is not sure, and no model that may see the contract settled it"
 UNKNOWN: Final = "the head does not know this hypothesis, and no model settled it"
 DIFFER: Final = "the head and the model that was asked do not agree"
+FEW_SEEN: Final = (
+    "the model that was shown the likeliest sentences calls it absent, and the head, which read "
+    "every clause, does not"
+)
+CUT_SHORT: Final = "the model could not be asked about the rest of the contract"
 
 
 class Evidence(TypedDict):
@@ -50,6 +55,8 @@ class Finding(TypedDict):
     """The likeliest verdict where it is undecided; empty for none."""
     why: str
     """Why it is undecided."""
+    shown_all: bool
+    """Whether a model was shown every segment for it."""
 
 
 class HeadSaid(TypedDict):
@@ -95,15 +102,17 @@ def findings(
     judged: Mapping[str, Sequence[Judged]],
     least: float,
     must_agree: Sequence[str] = ("slm",),
+    alone: bool = False,
 ) -> list[Finding]:
     """A finding for each item: the head's where it is sure, else what models made of it.
 
     Parameters
     ----------
     must_agree: tiers whose verdict counts only where it is the head's likeliest.
+    alone: a model is measured by itself, so that its "not mentioned" stands against the head's.
     """
     return [
-        _finding(prepared, item, judged.get(item["id"], ()), least, must_agree)
+        _finding(prepared, item, judged.get(item["id"], ()), least, must_agree, alone)
         for item in prepared["items"]
     ]
 
@@ -114,6 +123,7 @@ def _finding(
     judged: Sequence[Judged],
     least: float,
     must_agree: Sequence[str],
+    alone: bool,
 ) -> Finding:
     said = prepared["head"].get(item["id"])
     finding: Finding = {
@@ -126,6 +136,7 @@ def _finding(
         "evidence": [],
         "suggestion": "",
         "why": "",
+        "shown_all": False,
     }
     asked = [one for one in judged if one["verdict"]]
     if not asked and said is not None and said["score"] >= least:
@@ -139,13 +150,27 @@ def _finding(
     agrees = said is not None and said["verdict"] == verdict
     if by in must_agree and not agrees:
         return _open(prepared, finding, (said or found)["verdict"], DIFFER if said else UNKNOWN)
-    if verdict == "not_mentioned":
-        shown = {place for one in asked for place in one["shown"]}
-        seen = said is not None or len(shown) == len(prepared["segments"])
-        if not (seen and all_read(prepared)):
-            return _open(prepared, finding, verdict, NOT_ALL_READ)
+    shown = {place for one in asked for place in one["shown"]}
+    finding["shown_all"] = len(shown) == prepared["segments_in_all"]
+    why = _why_not_absent(prepared, finding, asked, said) if verdict == "not_mentioned" else ""
+    if why and not (alone and why == FEW_SEEN):
+        return _open(prepared, finding, said["verdict"] if said else verdict, why)
     places = [] if found["segment"] is None else [found["segment"]]
     return _decided(prepared, finding, verdict, by, places)
+
+
+def _why_not_absent(
+    prepared: Prepared, finding: Finding, asked: Sequence[Judged], said: HeadSaid | None
+) -> str:
+    """Why a model's "not mentioned" is no finding; empty where every clause was read by somebody
+    who says the same: by the model, or by the head."""
+    if finding["shown_all"]:
+        return ""
+    if any(one.get("stopped") for one in asked):
+        return CUT_SHORT
+    if said is None or not all_read(prepared):
+        return NOT_ALL_READ
+    return "" if said["verdict"] == "not_mentioned" else FEW_SEEN
 
 
 def _decided(
@@ -200,6 +225,7 @@ def coverage_of(
         "by_head": sum(one["by"] == "head" for one in found),
         "by_slm": sum(one["by"] == "slm" for one in found),
         "by_llm": sum(one["by"] == "llm" for one in found),
+        "cut_short": sum(one["why"] == CUT_SHORT for one in found),
         "undecided": sum(one["verdict"] == UNDECIDED for one in found),
         **{f"asked_{name}": count for name, count in sorted(asked.items())},
     }

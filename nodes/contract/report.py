@@ -74,7 +74,7 @@ def _verdict(number: int, finding: Mapping[str, Any]) -> str:
         lines += [f"- Read first: {_quote(one)}" for one in finding["evidence"]]
     elif finding["verdict"] == "not_mentioned":
         # What the head does not know is absent only where the model was shown everything.
-        partly = finding["by"] != "head" and finding["score"] is not None
+        partly = finding["by"] != "head" and not finding["shown_all"]
         lines.append(READ_BY_HEAD if partly else "- Every clause was read.")
     else:
         lines += [f"- Evidence: {_quote(one)}" for one in finding["evidence"]]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from tandem.errors import EgressBlocked, ModelError
 from tandem.models.tier import TierCall
 from tandem.nodes.contract.asking import (
     Judged,
@@ -75,21 +76,30 @@ class ContractReview:
         self, known: Known, items: Sequence[Item], tier: TierCall
     ) -> dict[str, list[Judged]]:
         """What `tier` makes of some items, by their passages, and where the settings say so by all
-        other segments, until one is found. Raises as `TierCall.complete`."""
+        other segments, until one is found. An error in these further calls ends the reading for
+        its item alone (`stopped`). Raises as `TierCall.complete`, of the first call."""
         asked = [question_of(known, item) for item in items]
         first = [judge(asked[0], tier)] if len(asked) == 1 else judge_together(asked, tier)
         pairs = zip(items, first, strict=True)
         return {item["id"]: [one, *self._further(known, item, one, tier)] for item, one in pairs}
 
     def _further(self, known: Known, item: Item, first: Judged, tier: TierCall) -> list[Judged]:
-        """The rest of the contract, group by group, for an item that the head does not know."""
+        """The rest of the contract, group by group, for an item that the head does not know, or
+        does not call absent."""
         said = [first]
-        if self.reader.settings.read_all and item["id"] not in known["head"]:
-            shown = first["shown"]
-            for group in further_groups(known, shown, self.reader.settings.passages):
-                if said[-1]["verdict"] != "not_mentioned":
-                    break
+        head = known["head"].get(item["id"])
+        alike = head is not None and head["verdict"] == "not_mentioned"
+        if not self.reader.settings.read_all or alike:
+            return []
+        for group in further_groups(known, first["shown"], self.reader.settings.passages):
+            if said[-1]["verdict"] != "not_mentioned":
+                break
+            try:
                 said.append(judge(question_of(known, item, group), tier))
+            except (ModelError, EgressBlocked) as error:
+                # What was shown counts as shown; a group more would fail alike, or cost its wait.
+                said.append({**said[-1], "shown": [], "stopped": error.code})
+                break
         return said[1:]
 
     def output(
@@ -109,7 +119,7 @@ class ContractReview:
         """
         settings = self.reader.settings
         must_agree = () if alone else settings.must_agree
-        found = findings(known, judged, settings.least, must_agree)
+        found = findings(known, judged, settings.least, must_agree, alone)
         whole = review(known, found, asked, settings.type_least, types)
         return {**whole, "text": report(whole)}
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from tandem.cli.requests import EXIT_BY_STATUS, schema_of, text_of
-from tandem.cli.sources import coverage_text, sources_text
+from tandem.cli.sources import coverage_text, decided_by, sources_text, with_left_out
 from tandem.errors import TandemError
 from tandem.records import Answer, Approval
 from tandem.settings import Settings
@@ -78,9 +78,9 @@ def command(
             answer = tandem.run(text_of(text), context=context, **fields)
         except TandemError as error:
             if error.answer is not None and (as_json or error.answer["attempts"]):
-                show(error.answer, settings.currency, as_json)
+                show(with_left_out(error.answer, folder), settings.currency, as_json)
             raise
-    show(answer, settings.currency, as_json)
+    show(with_left_out(answer, folder), settings.currency, as_json)
     raise typer.Exit(EXIT_BY_STATUS[answer["status"]])
 
 
@@ -106,8 +106,9 @@ def _readable(output: Any) -> str:
     # Imported here: LangGraph takes a second that `tandem --help` should not.
     from tandem.app import text_of
 
-    label = output.get("label") if isinstance(output, dict) else None
-    text = label if isinstance(label, str) else text_of(output)
+    text = text_of(output)
+    if not text and isinstance(output, dict) and isinstance(output.get("label"), str):
+        text = output["label"]
     if text and (sources := sources_text(output)):
         return f"{text}\n\n{sources}"
     return text or json.dumps(output, ensure_ascii=False, indent=2)
@@ -134,7 +135,7 @@ def summary(answer: Answer, currency: str) -> str:
     """One line of figures and one line a reason."""
     estimated = " (estimated)" if answer["all_llm_estimated"] else ""
     figures = (
-        f"{answer['task'] or '-'}: {answer['status']} by {answer['tier'] or 'nobody'} in "
+        f"{answer['task'] or '-'}: {answer['status']} by {decided_by(answer)} in "
         f"{answer['seconds']:.2f} s, {answer['cost']:.6f} {currency}; "
         f"all-LLM {answer['all_llm_cost']:.6f}{estimated}; run {answer['run_id']}"
     )

@@ -12,9 +12,11 @@ from tandem.cli.output_files import refuse_unwritable
 from tandem.errors import DocumentError, InvalidRequest, TandemError
 from tandem.nodes.contract.head import load_head
 from tandem.settings import ContractSettings, Settings
+from tests.unit.cli.shell import Run
 from tests.unit.knowledge.makers import picture_pdf
 from tests.unit.nodes.contract.samples import NDA
 from tests.unit.nodes.contract.test_head import clause
+from tests.unit.services import FakeServices
 
 LINE = "This Agreement shall be governed by the laws of the State of Texas and by no other."
 
@@ -22,6 +24,12 @@ LINE = "This Agreement shall be governed by the laws of the State of Texas and b
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, contracts=ContractSettings(least=0.0))
+
+
+@pytest.fixture
+def run_tandem(run: Run) -> Run:
+    """The whole command; `run` of this file is `tandem contracts` alone."""
+    return run
 
 
 @pytest.fixture
@@ -42,7 +50,7 @@ def test_a_review_is_told_as_markdown(settings: Settings, nda: Path) -> None:
     result = run(settings, "review", nda)
     assert result.exit_code == 0
     assert result.stdout.startswith("# Contract review")
-    assert "contract_review: accepted by head" in result.stderr
+    assert "contract_review: accepted by head (17) in" in result.stderr
 
 
 def test_a_report_goes_into_a_file(settings: Settings, nda: Path, tmp_path: Path) -> None:
@@ -160,3 +168,13 @@ def test_nothing_to_train_on_is_told(settings: Settings, tmp_path: Path, text: s
     rows.write_text(text)
     with pytest.raises(InvalidRequest):
         run(settings, "train", "--data", rows)
+
+
+def test_ask_prints_a_review_as_the_report(
+    run_tandem: Run, nda: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = FakeServices(tmp_path, contracts={"least": 0.0})
+    monkeypatch.setattr("tandem.app.Services", lambda _settings: services)
+    told = run_tandem("ask", "", "--task", "contract_review", "--file", nda)
+    assert told.out.startswith("# Contract review")
+    assert "contract_review: accepted by head (17) in" in told.err

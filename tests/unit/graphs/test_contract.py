@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tandem.cli.sources import decided_by
 from tandem.errors import ModelUnavailable
 from tandem.graphs.contract import route_read
 from tandem.nodes.state import Context
@@ -122,6 +123,32 @@ def test_absence_of_an_own_hypothesis_is_found_by_reading_all(tmp_path: Path) ->
         contracts={"passages": 3, "read_all": True},
     )
     assert verdicts(ask(later, {**REQUEST, "labels": [OWN]})) == {"own-1": "contradiction"}
+
+
+def test_an_error_in_further_reading_loses_only_its_own_item(tmp_path: Path) -> None:
+    other = "The buyer may return the goods."
+    contracts = {"passages": 3, "read_all": True, "together": 10}
+    first = '{"1": "not mentioned", "2": "no, passage 1"}'
+    own = services(tmp_path, llm=[first, ModelUnavailable("Down.", "Wait.")], contracts=contracts)
+    answer = ask(own, {**REQUEST, "labels": [OWN, other]})
+    assert verdicts(answer) == {"own-1": "undecided", "own-2": "contradiction"}
+    assert answer["status"] == "unverified"
+    assert answer["output"]["coverage"]["cut_short"] == 1
+    assert answer["attempts"][0]["signals"]["cut_short"] == 1.0
+
+
+def test_reading_all_settles_what_the_head_would_not_call_absent(tmp_path: Path) -> None:
+    contracts = {"passages": 3, "least": 1.0, "read_all": True}
+    own = services(tmp_path, llm=["not mentioned"] * 9, contracts=contracts)
+    answer = ask(own, {**REQUEST, "labels": ["nda-5"]})
+    assert verdicts(answer) == {"nda-5": "not_mentioned"}
+
+
+def test_the_answer_says_who_decided_what(tmp_path: Path) -> None:
+    own = services(tmp_path, llm=["yes, passage 1"], contracts={"least": 0.0})
+    answer = ask(own, {**REQUEST, "labels": ["nda-5", OWN]})
+    assert said(answer, "verdicts: 1 by the head, 1 by the LLM")
+    assert decided_by(answer) == "head (1), llm (1)"
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,23 @@ import pytest
 
 from tandem.errors import InvalidRequest
 from tandem.nodes.contract.asking import Judged
-from tandem.nodes.contract.output import NOT_ALL_READ, Prepared, findings, review
+from tandem.nodes.contract.output import (
+    CUT_SHORT,
+    FEW_SEEN,
+    NOT_ALL_READ,
+    Prepared,
+    findings,
+    review,
+)
 from tandem.nodes.contract.reading import further_groups, question_of
 from tandem.nodes.contract.report import READ_BY_HEAD, report
 from tests.unit.nodes.contract.samples import NDA, prepared, reader
 
 OWN = "The supplier pays a penalty."
 EMPLOYEES = "nda-5"
+"""The head says that it holds."""
+ABSENT = "nda-8"
+"""The head says that it is not mentioned."""
 
 
 def judged(verdict: str, segment: int | None, by: str = "llm", shown: Any = (0,)) -> Judged:
@@ -73,6 +83,25 @@ def test_absence_of_an_own_hypothesis_needs_every_segment_shown() -> None:
     assert only(known, judged("not_mentioned", None, shown=every))["verdict"] == "not_mentioned"
 
 
+def test_a_model_that_saw_a_few_sentences_calls_nothing_absent_against_the_head() -> None:
+    known = prepared(labels=[EMPLOYEES])
+    few = only(known, judged("not_mentioned", None, shown=(0, 1)), least=1.0)
+    assert (few["verdict"], few["suggestion"], few["why"]) == ("undecided", "entailment", FEW_SEEN)
+    every = range(len(known["segments"]))
+    whole = only(known, judged("not_mentioned", None, shown=every), least=1.0)
+    assert (whole["verdict"], whole["by"]) == ("not_mentioned", "llm")
+    alike = only(prepared(labels=[ABSENT]), judged("not_mentioned", None, shown=(0,)), least=1.0)
+    assert (alike["verdict"], alike["by"]) == ("not_mentioned", "llm")
+
+
+def test_what_the_model_could_not_be_shown_is_told() -> None:
+    known = prepared(labels=[OWN])
+    stopped: Judged = {**judged("not_mentioned", None, shown=()), "stopped": "model_unavailable"}
+    found = findings(known, {"own-1": [judged("not_mentioned", None), stopped]}, 0.8)
+    assert (found[0]["verdict"], found[0]["why"]) == ("undecided", CUT_SHORT)
+    assert review(known, found, {}, 0.7)["coverage"]["cut_short"] == 1
+
+
 def test_nothing_is_absent_where_the_contract_was_not_read_to_its_end() -> None:
     known = prepared(max_segments=3)
     verdicts = {one["verdict"] for one in findings(known, {}, 0.0)}
@@ -126,10 +155,10 @@ def test_the_report_can_be_checked_line_by_line() -> None:
 
 
 def test_the_report_says_who_read_what_is_absent() -> None:
-    known = prepared(labels=[EMPLOYEES, OWN])
+    known = prepared(labels=[ABSENT, OWN])
     own, every = known["items"][1]["id"], range(len(known["segments"]))
     said = {
-        EMPLOYEES: [judged("not_mentioned", None)],
+        ABSENT: [judged("not_mentioned", None)],
         own: [judged("not_mentioned", None, shown=every)],
     }
     parts = report(review(known, findings(known, said, 1.0), {}, 0.7)).split("### ")
