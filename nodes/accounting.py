@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tandem.nodes.state import State
 from tandem.records import Attempt
+from tandem.services import Services
 
 
 class Estimate(NamedTuple):
@@ -38,6 +39,14 @@ def all_llm_cost(state: State, price: Callable[[Attempt], float]) -> Estimate:
     cost = own.cost + sum(run["all_llm_cost"] for run in delegated)
     estimated = own.estimated or any(run["all_llm_estimated"] for run in delegated)
     return Estimate(cost, estimated)
+
+
+def llm_price(services: Services, task: str, attempt: Attempt) -> float:
+    """The SLM's tokens at the LLM's rates, for as long as the LLM usually takes; where that is not
+    known yet, for as long as the SLM took, which is too little rather than too much."""
+    measured = services.speeds.of(task).get("llm")
+    seconds = measured.p50 if measured else attempt["seconds"]
+    return services.tier("llm", task).price(attempt["usage"], seconds)
 
 
 def _own_all_llm(state: State, price: Callable[[Attempt], float]) -> Estimate:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from tandem.errors import AnswerRejected, DeadlineExceeded
 from tandem.ledger.kept import worked
-from tandem.nodes.accounting import all_llm_cost, total_cost
+from tandem.nodes.accounting import all_llm_cost, llm_price, total_cost
 from tandem.nodes.binding import context_of, keeps_private
 from tandem.nodes.onwards import FOR_REVIEW
 from tandem.nodes.shadow import Shadow
@@ -60,14 +61,15 @@ class Record:
         on_late = state["request"].get("on_late") if state.get("profile") else None
         status, error = outcome(state, on_late or policy.deadlines.on_late)
         served = served_attempt(state) if status in ("accepted", "unverified") else None
-        estimate = all_llm_cost(state, lambda attempt: self._llm_price(state, attempt))
         profile = state.get("profile")
+        task = profile["task"] if profile else ""
+        estimate = all_llm_cost(state, partial(llm_price, self.services, task))
         return {
             "run_id": state["run_id"],
             "status": status,
             "output": served["output"] if served else None,
             "draft": None if served else _draft(state),
-            "task": profile["task"] if profile else "",
+            "task": task,
             "tier": served["tier"] if served else None,
             "model": served["model"] if served else "",
             "attempts": state["attempts"],
@@ -81,14 +83,6 @@ class Record:
             "reasons": _reasons(state, status, error),
             "error": error,
         }
-
-    def _llm_price(self, state: State, attempt: Attempt) -> float:
-        """The SLM's tokens at the LLM's rates, for as long as the LLM usually takes; where that is
-        not known yet, for as long as the SLM took, which is too little rather than too much."""
-        task = state["profile"]["task"]
-        measured = self.services.speeds.of(task).get("llm")
-        seconds = measured.p50 if measured else attempt["seconds"]
-        return self.services.tier("llm", task).price(attempt["usage"], seconds)
 
 
 def outcome(state: State, on_late: OnLate) -> tuple[Status, ErrorInfo | None]:

@@ -75,6 +75,7 @@ class Tandem:
         self.services = Services(chosen)
         self.services.guard  # noqa: B018 (a policy that names unknown types is refused here)
         self._tasks: Final = tuple(tasks)
+        self._tools: Final = tuple(tools)
         saver = durable_runs(self.services, checkpointer)
         self.graph = build(self.services, tasks, tools).compile(checkpointer=saver)
         self._keeps_threads: Final = checkpointer is not None
@@ -196,7 +197,7 @@ class Tandem:
     @property
     def runs(self) -> Runs:
         """The runs that are kept step by step."""
-        return Runs(self.services, self.graph, self._keeps_threads)
+        return Runs(self.services, self.graph, self._keeps_threads, self._tools)
 
     def feedback(self, run_id: str, correct: bool | None = None, value: Any = None) -> Feedback:
         """Say whether an answer (or a draft) was right, or what would have been right.

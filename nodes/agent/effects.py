@@ -107,9 +107,8 @@ class Effects:
     def _carry_out(self, row: Effect) -> None:
         left = self.deadline - time.time()
         if left <= 0:
-            self._fail(
-                "failed", OutOfTime("There was no time left, so it was not done.", MORE_TIME)
-            )
+            late = OutOfTime("There was no time left for it, so it was not begun.", MORE_TIME)
+            self._fail("failed", late)
             return
         ledger = self.services.ledger
         if not effects.claim(ledger, self.run_id, self.planned["id"], row["claims"]):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tandem.errors import RunStateError
 from tandem.nodes.binding import keeps_private
 from tandem.nodes.state import Context, State
+from tandem.privacy.redaction import Vault
 from tandem.records import Answer, Delegated, Request
 from tandem.services import Services, TenantKnowledge
 from tandem.tools.base import Tool
@@ -56,11 +57,31 @@ def needed(tools: Mapping[str, Tool], name: str) -> Tool:
     """
     if name not in tools:
         raise RunStateError(
-            "The run needs a tool that is not known here; nothing was done, nothing is lost.",
+            f"The run needs the tool {name!r}, which is not known here; nothing was done, nothing "
+            "is lost.",
             "Resume it where that tool is: in the application that brings it, or with its "
             "settings.",
         )
     return tools[name]
+
+
+def lacking(services: Services, own: Sequence[Tool], state: State) -> list[str]:
+    """Names of the tools that planned steps of a run need and that are not known here.
+
+    Parameters
+    ----------
+    own: the application's tools.
+    """
+    # A vault of its own: the run's must know the request before anything asks for it.
+    run = McpRun(state["profile"], Vault(), keeps_private(state, Context()))
+    extra = (*own, *mcp_tools(services, run))
+    known = agent_tools(services, _nobody, extra, state["request"])
+    planned = (step["tool"] for step in state["steps"] if step["status"] == "planned")
+    return sorted(set(planned) - known.keys())
+
+
+def _nobody(_request: Request) -> Answer:
+    raise RunStateError("Nothing is run here.", "Resume the run.")
 
 
 def agent_tools(

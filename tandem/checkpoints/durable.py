@@ -120,6 +120,11 @@ class DurableRuns(BaseCheckpointSaver[str]):
                 self._inner, self._pid = self._opened(), os.getpid()
             return self._inner
 
+    def open(self) -> None:
+        """Open the database, where that was not done yet."""
+        with errors(self._where, "opened"):
+            self.inner  # noqa: B018 (opened by being asked for)
+
     def close(self) -> None:
         """Close the database, where it was opened."""
         connection = getattr(self._inner, "conn", None)

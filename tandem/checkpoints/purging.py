@@ -11,27 +11,29 @@ if TYPE_CHECKING:
 
 GREGORIAN_S: Final = 12_219_292_800
 """Seconds from 1582-10-15, where UUIDs begin, to 1970."""
+_THREADS: Final = "SELECT thread_id FROM checkpoints"
 
 
-def purge(saver: BaseCheckpointSaver[str], days: float, now: float | None = None) -> list[str]:
-    """Delete the threads whose last checkpoint is older than `days`, and name them.
+def too_old(
+    saver: BaseCheckpointSaver[str], days: float, now: float | None = None, thread: str = ""
+) -> list[str]:
+    """The threads whose last checkpoint is older than `days`.
 
     Parameters
     ----------
     saver: one that `checkpointer_from_url` opened.
     now: Unix time, seconds; by default the clock's.
+    thread: look at this one alone.
     """
     # Ids of checkpoints are UUIDs of version 6, whose order as texts is that of time.
     oldest = uuid6_at((time.time() if now is None else now) - days * 86_400)
-    query = "SELECT thread_id FROM checkpoints GROUP BY thread_id HAVING max(checkpoint_id) < "
     cursor_of, mark = _access(saver)
+    which = f"WHERE thread_id = {mark} " if thread else ""
+    query = f"{_THREADS} {which}GROUP BY thread_id HAVING max(checkpoint_id) < {mark}"
     with cursor_of() as cursor:
-        cursor.execute(query + mark, (oldest,))
+        cursor.execute(query, (thread, oldest) if thread else (oldest,))
         rows = cursor.fetchall()
-    threads = [row["thread_id"] if isinstance(row, Mapping) else row[0] for row in rows]
-    for thread in threads:
-        saver.delete_thread(thread)
-    return threads
+    return [row["thread_id"] if isinstance(row, Mapping) else row[0] for row in rows]
 
 
 def uuid6_at(moment: float) -> str:

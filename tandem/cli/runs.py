@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
 from tandem.cli.ask import show
 from tandem.cli.requests import EXIT_BY_STATUS
 from tandem.errors import TandemError
-from tandem.records import Answer
+from tandem.ledger.effects import ENDED
+from tandem.records import Answer, Approval
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,16 +51,24 @@ def list_runs(
 
 @app.command("show")
 def show_run(ctx: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:
-    """How a run stands: its steps, what it asks, or the answer it ended with."""
+    """How a run stands: its steps, what it asks, or the answer it ended with.
+
+    Commands to go on with are shown where they can work; else why they cannot.
+    """
     told = _with(ctx, lambda tandem: tandem.runs.told(run_id))
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
     typer.echo(f"{run_id}: {told['state']}")
     for effect in told["effects"]:
-        typer.echo(f"  {effect['step_id']} {effect['tool']}: {effect['status']}")
+        typer.echo(f"  {effect['step_id']} {effect['tool']}: {_how(effect)}")
     if told["answer"]:
-        show(told["answer"], ctx.obj.currency, as_json=False)
+        answer = _without_commands(told["answer"]) if told["obstacle"] else told["answer"]
+        show(answer, ctx.obj.currency, as_json=False)
+    if told["obstacle"]:
+        typer.echo(told["obstacle"], err=True)
+    elif told["state"] == "interrupted":
+        typer.echo(f"  tandem runs resume {run_id}", err=True)
 
 
 @app.command("resume")
@@ -122,8 +131,24 @@ def fork(
 @app.command("purge")
 def purge(ctx: typer.Context) -> None:
     """Delete checkpoints older than checkpoints.days, as every process does on its first one."""
-    count = _with(ctx, lambda tandem: tandem.runs.purge())
-    typer.echo(f"{count} runs' checkpoints deleted.")
+    purged = _with(ctx, lambda tandem: tandem.runs.purge())
+    typer.echo(f"{purged.deleted} runs' checkpoints deleted.")
+    if purged.at_work:
+        typer.echo(f"{purged.at_work} are being worked at, and stay.")
+
+
+def _how(effect: Mapping[str, Any]) -> str:
+    """How a step with a side effect stands, and since when it waits."""
+    if effect["status"] in ENDED:
+        return str(effect["status"])
+    since = datetime.fromtimestamp(effect["asked"]).astimezone().strftime("%Y-%m-%d %H:%M")
+    return f"{effect['status']}; waits for a person since {since}, which is no time of the run's"
+
+
+def _without_commands(answer: Answer) -> Answer:
+    """What is asked, without the commands that would be refused."""
+    asked = [cast("Approval", {**each, "answers": []}) for each in answer.get("approvals", ())]
+    return {**answer, "approvals": asked}
 
 
 def _with(ctx: typer.Context, work: Callable[[Tandem], T]) -> T:

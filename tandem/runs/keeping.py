@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tandem.checkpoints.durable import DurableRuns, UnderWay
 from tandem.checkpoints.opening import checkpointer_from_url, shown
-from tandem.checkpoints.purging import purge
+from tandem.checkpoints.purging import too_old
 from tandem.checkpoints.sealing import key_of, serializer
-from tandem.errors import RunExpired
+from tandem.errors import RunBusy, RunExpired
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
 from tandem.ledger.kept import keep, open_on
@@ -51,22 +51,42 @@ def _opened(services: Services, key: bytes | None) -> BaseCheckpointSaver[str]:
     saver = checkpointer_from_url(
         settings.checkpoints_url, key=key, connect_s=settings.checkpoints.connect_s
     )
-    if count := delete_old(services, saver):
+    if count := delete_old(services, saver).deleted:
         log.info("checkpoints of %d threads were too old and are deleted", count)
     return saver
 
 
-def delete_old(services: Services, saver: BaseCheckpointSaver[str]) -> int:
+class Purged(NamedTuple):
+    """Threads whose checkpoints were too old."""
+
+    deleted: int
+    at_work: int
+    """Left as they are: another worker is at one of their runs."""
+
+
+def delete_old(services: Services, saver: BaseCheckpointSaver[str]) -> Purged:
     """Delete checkpoints that are older than the settings allow, and end the runs that can go on
-    no more; how many threads they were."""
-    days = services.settings.checkpoints.days
-    gone = purge(saver, days)
-    for thread in gone:
-        for run_id in open_on(services.ledger, thread):
-            what = f"The run waited for more than {days:g} days (checkpoints.days)."
-            services.ledger.fail(run_id, RunExpired(what, "Ask again."))
+    no more."""
+    old = too_old(saver, services.settings.checkpoints.days)
+    at_work = 0
+    for thread in old:
+        try:
+            with hold(services.ledger, thread, seconds=0):
+                _delete(services, saver, thread)
+        except RunBusy:
+            at_work += 1
     effects.forget_results(services.ledger)
-    return len(gone)
+    return Purged(len(old) - at_work, at_work)
+
+
+def _delete(services: Services, saver: BaseCheckpointSaver[str], thread: str) -> None:
+    days = services.settings.checkpoints.days
+    if not too_old(saver, days, thread=thread):
+        return  # somebody has worked at it since, and let go of it
+    saver.delete_thread(thread)
+    for run_id in open_on(services.ledger, thread):
+        what = f"The run waited for more than {days:g} days (checkpoints.days)."
+        services.ledger.fail(run_id, RunExpired(what, "Ask again."))
 
 
 def _keeps(services: Services, state: Mapping[str, Any]) -> bool:

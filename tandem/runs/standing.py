@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
@@ -13,12 +13,16 @@ from tandem.checkpoints.durable import DurableRuns
 from tandem.errors import Cancelled, RunBusy, RunExpired, RunStateError
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
-from tandem.ledger.kept import kept, list_kept, worked
+from tandem.ledger.kept import Kept, kept, list_kept, newest_on, worked
 from tandem.ledger.store import RUNNING, Ledger
+from tandem.nodes.agent.tools import lacking
 from tandem.records import Answer
-from tandem.runs.keeping import delete_old
-from tandem.runs.waiting import pending, waiting_answer
+from tandem.runs.keeping import Purged, delete_old
+from tandem.runs.waiting import pending, reached, waiting_answer
 from tandem.services import Services
+from tandem.tools.base import Tool
+
+ELSEWHERE: Final = "approve, reject or resume it in the application that brings them."
 
 if TYPE_CHECKING:
     from tandem.graphs.private_graph import PrivateGraph
@@ -31,11 +35,13 @@ class Standing:
     Parameters
     ----------
     own: whether the checkpointer is the application's, which keeps whatever has a thread.
+    tools: the application's own.
     """
 
     services: Services
     graph: PrivateGraph
     own: bool = False
+    tools: Sequence[Tool] = ()
 
     @property
     def saver(self) -> DurableRuns | None:
@@ -54,7 +60,8 @@ class Standing:
         return rows
 
     def told(self, run_id: str) -> dict[str, Any]:
-        """How a run stands: `state` (see `listed`), its `effects`, and its `answer` as it is now.
+        """How a run stands: `state` (see `listed`), its `effects`, its `answer` as it is now, and
+        the `obstacle`: why it cannot go on from here; empty where it can, or has ended.
 
         Raises
         ------
@@ -63,10 +70,12 @@ class Standing:
         row, rows = self._row(run_id), effects.of_runs(self._ledger, [run_id])[run_id]
         note = kept(self._ledger, run_id)
         thread = note["thread_id"] if note else run_id
+        state = self._state({**row, "thread_id": thread}, _undecided(rows))
         told = ("step_id", "tool", "status", "claims", "asked", "claimed", "ended", "error_what")
         return {
             "run_id": run_id,
-            "state": self._state({**row, "thread_id": thread}, _undecided(rows)),
+            "state": state,
+            "obstacle": self._obstacle(state, note) if row["status"] == RUNNING else "",
             "effects": [{key: each[key] for key in told} for each in rows],  # type: ignore[literal-required]
             "answer": self.answer(run_id),
         }
@@ -90,12 +99,29 @@ class Standing:
         """The answer of a run that is not over, which is worked at for `now_s` by now."""
         snapshot = self._snapshot(config)
         seconds = worked(self._ledger, snapshot.values["run_id"]) + now_s
-        return waiting_answer(snapshot, pending(snapshot, self._ledger), seconds)
+        waits = pending(snapshot, self._ledger)
+        return waiting_answer(self.services, reached(snapshot), waits, seconds)
 
-    def purge(self) -> int:
-        """Delete checkpoints that are older than the settings allow; how many runs they were of."""
+    def _obstacle(self, state: str, note: Kept | None) -> str:
+        """Why a run that has not ended cannot be resumed or decided on here."""
+        if note is None or self.saver is None:
+            return "It is not kept step by step, so that it cannot go on; ask again."
+        if state == "working":
+            return "Another worker is at it; wait until it is done."
+        if newest_on(self._ledger, note["thread_id"]) != note["run_id"]:
+            return "Another run was begun on its thread since; it can only be cancelled."
+        snapshot = self._snapshot(config_of(note["thread_id"], self.services))
+        if snapshot.values.get("run_id") != note["run_id"]:
+            return "Its checkpoints are deleted, or lie elsewhere; it can only be cancelled."
+        if lacks := lacking(self.services, self.tools, reached(snapshot)):
+            names = ", ".join(lacks)
+            return f"It needs tools that are not known here ({names}): {ELSEWHERE}"
+        return ""
+
+    def purge(self) -> Purged:
+        """Delete checkpoints that are older than the settings allow, but of runs at work."""
         if self.saver is None or self.own:
-            return 0
+            return Purged(0, 0)
         return delete_old(self.services, self.saver.inner)
 
     @property

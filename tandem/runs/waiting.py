@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any, Final, cast
 
 from langgraph.types import StateSnapshot
 
 from tandem.ledger import effects
 from tandem.ledger.store import Ledger
-from tandem.nodes.accounting import total_cost
+from tandem.nodes.accounting import all_llm_cost, llm_price, total_cost
 from tandem.nodes.agent.approval import renewed
 from tandem.nodes.agent.dispatch import taken_in
 from tandem.nodes.agent.state import AgentState
 from tandem.records import Answer, Approval
+from tandem.services import Services
+
+SO_FAR: Final = "cost, all-LLM cost and seconds are those of what was done so far"
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,16 @@ def pending(snapshot: StateSnapshot, ledger: Ledger) -> list[Pending]:
     return sorted(found, key=lambda one: (len(one.approval["step_id"]), one.approval["step_id"]))
 
 
-def waiting_answer(snapshot: StateSnapshot, waits: list[Pending], seconds: float) -> Answer:
-    """The answer of a run that is not over: what was done, what it cost, and what it asks.
+def waiting_answer(
+    services: Services, state: AgentState, waits: list[Pending], seconds: float
+) -> Answer:
+    """The answer of a run that is not over: what was done, what that cost, and what it asks.
 
     Parameters
     ----------
+    state: what it has `reached`.
     seconds: that it was worked at.
     """
-    state = reached(snapshot)
     profile, decision = state["profile"], state["decision"]
     approvals = [each.approval for each in waits]
     asked = [f"waits for a person: {each['step_id']} ({each['tool']})" for each in approvals]
@@ -67,12 +73,12 @@ def waiting_answer(snapshot: StateSnapshot, waits: list[Pending], seconds: float
         "attempts": state["attempts"],
         "verdicts": state["verdicts"],
         "cost": total_cost(state),
-        "all_llm_cost": 0.0,
+        "all_llm_cost": all_llm_cost(state, partial(llm_price, services, profile["task"])).cost,
         "all_llm_estimated": True,
         "seconds": seconds,
         "profile": profile,
         "steps": state["steps"],
-        "reasons": [*profile["reasons"], *decision["reasons"], *asked],
+        "reasons": [*profile["reasons"], *decision["reasons"], *asked, SO_FAR],
         "error": None,
         "approvals": approvals,
     }

@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from tandem.checkpoints.durable import DurableRuns, UnderWay
-from tandem.errors import Cancelled, RunStateError
+from tandem.errors import Cancelled, CheckpointError, RunBusy, RunStateError
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
 from tandem.ledger.kept import Kept, add_worked, kept, newest_on
@@ -49,7 +49,13 @@ class Runs(Standing):
         named = self.own and thread != context.run_id
         with self.saver.running(thread, context.run_id, kept=named) as run:
             run.stack.callback(self._let_go, run)
-            yield {"durability": "sync"}
+            try:
+                yield {"durability": "sync"}
+            except (RunBusy, CheckpointError) as error:
+                if not run.kept:
+                    # It ended here before it was kept, and nobody can go on with it.
+                    self._ledger.fail(run.run_id, error)
+                raise
 
     def ended(self, config: RunnableConfig, result: Any) -> Answer:
         """The answer of a run that the graph let go of: it has ended, or it waits."""
@@ -158,15 +164,17 @@ class Runs(Standing):
         resumable: its checkpoints are needed.
         recorded: one that the ledger says has ended will do, if its answer is still to be given.
         """
-        note = self._open(run_id, recorded)
+        note = self._open(run_id, recorded, resumable)
         thread, saver = note["thread_id"], cast("DurableRuns", self.saver)
+        # Before it is held: what is held is not looked at for whether it is too old.
+        saver.open()
         with (
             hold(self._ledger, thread),
             saver.running(thread, run_id, kept=True, noted=True) as run,
         ):
             run.stack.callback(self._let_go, run)
             # Another worker may have ended it before this one got hold of it.
-            self._open(run_id, recorded)
+            self._open(run_id, recorded, resumable)
             config = config_of(thread, self.services)
             if resumable and self._snapshot(config).values.get("run_id") != run_id:
                 raise RunStateError(f"The run cannot go on. {GONE}", "Ask again.")
@@ -176,8 +184,13 @@ class Runs(Standing):
         if run.kept:
             add_worked(self._ledger, run.run_id, time.time() - run.since)
 
-    def _open(self, run_id: str, recorded: bool) -> Kept:
-        """The note of a run that can go on."""
+    def _open(self, run_id: str, recorded: bool, newest: bool) -> Kept:
+        """The note of a run that can go on.
+
+        Parameters
+        ----------
+        newest: no other may have begun on its thread since.
+        """
         if self.saver is None:
             raise RunStateError(
                 "Nothing is kept here, so that no run can go on.", "Set checkpoints.url."
@@ -193,10 +206,10 @@ class Runs(Standing):
                 f"The run of task {row['task'] or 'unknown'} is not kept step by step.",
                 "Ask again; checkpoints.tasks names the tasks whose runs are kept.",
             )
-        if newest_on(self._ledger, note["thread_id"]) != run_id:
+        if newest and newest_on(self._ledger, note["thread_id"]) != run_id:
             raise RunStateError(
                 "Another run was begun on this run's thread since, so that it cannot go on.",
-                "Give runs threads of their own.",
+                "`tandem runs cancel` ends it. Give runs threads of their own.",
             )
         return note
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tandem.checkpoints.opening import checkpointer_from_url
-from tandem.checkpoints.purging import purge
+from tandem.checkpoints.purging import too_old
 from tandem.errors import CheckpointError, RunBusy, RunStateError
 from tandem.ledger.holding import hold
 from tandem.ledger.store import Ledger
@@ -79,8 +79,10 @@ def test_old_checkpoints_are_deleted(house: House) -> None:
     with house.tandem(plan(NOTE)) as tandem:
         run_id = tandem.run(REQUEST, task="agent")["run_id"]
     saver = checkpointer_from_url(URL)
-    assert run_id not in purge(saver, days=1)
-    assert run_id in purge(saver, days=-1)
+    assert run_id not in too_old(saver, days=1)
+    assert run_id in too_old(saver, days=-1)
+    assert too_old(saver, days=-1, thread=run_id) == [run_id]
+    saver.delete_thread(run_id)
     saver.conn.close()  # type: ignore[attr-defined]
     with house.tandem() as tandem, pytest.raises(RunStateError, match="deleted"):
         tandem.approve(run_id)

@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 
 from tandem.checkpoints.opening import checkpointer_from_url, shown
-from tandem.checkpoints.purging import purge, uuid6_at
+from tandem.checkpoints.purging import too_old, uuid6_at
 from tandem.checkpoints.sealing import encrypts, key_of, seal, serializer, unseal
 from tandem.errors import CheckpointError, SettingsError
 
@@ -122,19 +122,16 @@ def test_a_key_that_is_none_is_refused_and_not_shown(monkeypatch: pytest.MonkeyP
     assert "hunter2" not in str(caught.value)
 
 
-def test_old_threads_are_deleted_whole(tmp_path: Path) -> None:
+def test_threads_that_are_too_old_are_found(tmp_path: Path) -> None:
     saver = checkpointer_from_url(f"sqlite:///{tmp_path / 'c.sqlite'}")
-    old, new = put(saver, "old"), put(saver, "new")
-    saver.put_writes(old, [("word", WORD)], "task")
-
-    later = time.time() + 3 * 86_400
-    assert purge(saver, days=4, now=later) == []
     put(saver, "old")
-    assert sorted(purge(saver, days=2, now=later)) == ["new", "old"]
-    assert saver.get(old) is None
-    assert saver.get(new) is None
-    count = saver.conn.execute("SELECT count(*) FROM writes").fetchone()  # type: ignore[attr-defined]
-    assert count == (0,)
+    put(saver, "new")
+    later = time.time() + 3 * 86_400
+    assert too_old(saver, days=4, now=later) == []
+    put(saver, "old")
+    assert sorted(too_old(saver, days=2, now=later)) == ["new", "old"]
+    assert too_old(saver, days=2, now=later, thread="new") == ["new"]
+    assert too_old(saver, days=2, now=later, thread="none") == []
 
 
 def test_the_time_of_an_id_is_found() -> None:

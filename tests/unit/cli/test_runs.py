@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 import tandem.app
 from tandem.ledger import effects
+from tandem.ledger.holding import hold
 from tests.unit.cli.shell import Run
 from tests.unit.runs.house import ANSWER, NOTE, REQUEST, House, plan
 
@@ -74,6 +79,60 @@ def test_a_run_is_listed_shown_and_approved(run: Run, house: House, begun: Begin
     assert "accepted" in run("runs", "list").out
     assert run("runs", "list", "--open").out.startswith("No run")
     assert run("runs", "show", run_id).out.endswith("It was noted.\n")
+
+
+def test_show_counts_no_waiting_and_says_since_when(run: Run, begun: Begin) -> None:
+    run_id = begun()
+    with mock.patch("time.time", return_value=time.time() + 7200):
+        told = run("runs", "show", run_id)
+    assert "waits for a person since" in told.out
+    assert re.search(r"waiting by nobody in [0-5]\.\d\d s", told.err)
+    assert "done so far" in told.err
+
+
+def test_show_suggests_nothing_that_would_be_refused(run: Run, house: House, begun: Begin) -> None:
+    run_id = begun()
+    house.tool = replace(house.tool, name="other")
+    told = run("runs", "show", run_id)
+    assert '"line": "first"' in told.err
+    assert "tandem runs approve" not in told.err
+    assert "not known here (note)" in told.err
+    assert "application that brings them" in told.err
+    assert json.loads(run("runs", "show", run_id, "--json").out)["obstacle"]
+    refused = run("runs", "approve", run_id)
+    assert refused.code == 2
+    assert "'note'" in refused.err
+
+
+def test_show_says_that_another_worker_is_at_it(run: Run, house: House, begun: Begin) -> None:
+    run_id = begun()
+    with house.tandem() as made, hold(made.services.ledger, run_id):
+        told = run("runs", "show", run_id)
+    assert "working" in told.out
+    assert "tandem runs approve" not in told.err
+    assert "Another worker is at it" in told.err
+
+
+def test_what_another_run_on_its_thread_overtook_can_be_cancelled(run: Run, house: House) -> None:
+    house.replies = (plan(NOTE), plan(NOTE))
+    with house.tandem(plan(NOTE), plan(NOTE)) as made:
+        first, _ = (made.run(REQUEST, task="agent", thread_id="talk") for _ in range(2))
+    run_id = first["run_id"]
+    told = run("runs", "show", run_id)
+    assert "can only be cancelled" in told.err
+    assert run("runs", "resume", run_id).code == 2
+    assert run("runs", "cancel", run_id).code == 0
+
+
+def test_purge_leaves_what_is_at_work(run: Run, house: House, begun: Begin) -> None:
+    run_id = begun()
+    house.settings["checkpoints"] = {"days": 1e-9}
+    with house.tandem() as made, hold(made.services.ledger, run_id):
+        told = run("runs", "purge")
+        assert "1 are being worked at, and stay" in told.out
+    assert run("runs", "list", "--open").out.count(run_id) == 1
+    run("runs", "purge")
+    assert "expired" in run("runs", "list").out
 
 
 def test_json_is_for_programs(run: Run, begun: Begin) -> None:

@@ -54,6 +54,8 @@ def test_a_run_waits_with_what_a_person_needs_to_see(house: House) -> None:
     assert asked["answers"] == ["approve", "reject"]
     assert answer["output"] is None
     assert answer["cost"] > 0
+    assert answer["all_llm_cost"] == pytest.approx(answer["cost"])  # the LLM planned; no more yet
+    assert answer["all_llm_estimated"]
     assert answer["error"] is None
 
 
@@ -403,6 +405,16 @@ def test_another_run_on_the_thread_ends_the_first(house: House) -> None:
 
     with house.tandem() as tandem, pytest.raises(RunStateError, match="thread"):
         tandem.approve(run_id)
+
+
+def test_a_run_that_another_process_keeps_from_beginning_leaves_no_open_row(house: House) -> None:
+    with house.tandem(plan(NOTE)) as tandem:
+        ledger = tandem.services.ledger
+        with hold(ledger, "talk"), pytest.raises(RunBusy):
+            tandem.run(REQUEST, task="agent", thread_id="talk", context=Context(run_id="late"))
+        row = ledger.run("late")
+    assert row is not None
+    assert (row["status"], row["error_code"]) == ("failed", "run_busy")
 
 
 def test_a_stream_ends_with_what_it_waits_for(house: House) -> None:
