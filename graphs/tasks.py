@@ -106,7 +106,7 @@ def _shipped(services: Services) -> dict[str, Task]:
     settings, read = services.settings, services.document_text
     top_k, min_score = settings.knowledge.top_k, settings.knowledge.min_score
     tasks: list[Task] = [
-        Extract(read=read),
+        Extract(read=read, adapter=services.adapter),
         Sentiment(
             read=read,
             max_labels=settings.limits.labels,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tandem.errors import InvalidRequest
+from tandem.models.adapters import AdapterCard
 from tandem.models.tier import Completion, Prompt, TierCall
 from tandem.nodes.extract_choices import bound_to_source
 from tandem.nodes.extract_parts import DROPPED, doubtful_fields, excerpt, merged, part_of
@@ -23,6 +24,7 @@ from tandem.nodes.extract_values import typed, written
 from tandem.nodes.ready_examples import READY_EXAMPLES
 from tandem.nodes.ready_schemas import READY_SCHEMAS
 from tandem.nodes.task import Prepared
+from tandem.nodes.tuned import TUNED, AdapterOf, asked_schema, schema_prompt
 from tandem.quality.field_signals import FIELD_LOGPROB, field_signals, parse_object
 from tandem.quality.grounding import branches, empty_gate, grounded_gate, schema_gate
 from tandem.quality.optional import failing_optional
@@ -58,7 +60,8 @@ _LAYOUT: Final = re.compile(r" {4,}")
 
 @dataclass(frozen=True)
 class Extract:
-    """The extraction task. `read` gives a document's text (tandem/knowledge/documents.py).
+    """The extraction task. `read` gives a document's text (tandem/knowledge/documents.py),
+    `adapter` the fine-tuned adapter for a schema (None: there is none).
 
     A document that does not fit into a tier's context window is not shortened, since what is left
     out could hold the value: the tier raises PromptTooLong, which escalates from the SLM and is
@@ -70,6 +73,7 @@ class Extract:
     name: str = "extraction"
     node: str = "extract"
     first_tier: TierName = "slm"
+    adapter: AdapterOf | None = None
 
     def prepare(self, request: Request, profile: Profile) -> Prepared:  # noqa: ARG002
         """Schema, source text and examples; see Task.prepare.
@@ -80,6 +84,10 @@ class Extract:
         DocumentError: a document cannot be read.
         """
         schema = checked(_schema_of(request))
+        tuned = None if request.get("examples") else self._in_force(schema)
+        if tuned is not None:
+            # The same schema, its fields in the order in which the adapter writes them.
+            schema = dict(tuned.data["schema"])
         parts = [request.get("text", ""), *(self.read(one) for one in request.get("documents", ()))]
         source = "\n\n".join(part.strip("\n") for part in parts if part.strip())
         if not source:
@@ -93,11 +101,18 @@ class Extract:
             "generation_schema": bound_to_source(for_generation(schema), schema, source),
             "source": source,
             "examples": _examples_of(request),
+            **({"adapter": tuned.sha256} if tuned else {}),
         }
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
-        """One constrained call; see Task.attempt."""
-        return self._ask(prepared, tier)
+        """One constrained call; see Task.attempt. The SLM's first answer is its adapter's where one
+        is in force; what the gates refuse of it is asked again as ever."""
+        tuned = self._still_in_force(prepared) if tier.name == "slm" else None
+        if tuned is None:
+            return self._ask(prepared, tier)
+        document, generation = document_text(prepared["source"]), prepared["generation_schema"]
+        prompt = schema_prompt(document, generation, self.max_tokens, tuned.name)
+        return self._attempted(prepared, tier, prompt, {TUNED: 1.0})
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
         """The gates: truncated, schema, empty, grounded, totals, second_view."""
@@ -126,9 +141,14 @@ class Extract:
         return self._ask_again(prepared, fields, rejected, tier, hint)
 
     def _ask(self, prepared: Prepared, tier: TierCall, hint: str = "") -> Attempt:
-        completion = tier.complete(self._prompt(prepared, hint))
+        return self._attempted(prepared, tier, self._prompt(prepared, hint), {})
+
+    def _attempted(
+        self, prepared: Prepared, tier: TierCall, prompt: Prompt, signals: Mapping[str, float]
+    ) -> Attempt:
+        completion = tier.complete(prompt)
         output, dropped = _output(completion.text, prepared)
-        signals = _signals(completion, dropped)
+        signals = {**_signals(completion, dropped), **signals}
         if tier.name == "slm" and (seen := with_seen_total(output, prepared["source"])) != output:
             output, signals = seen, {**signals, TOTAL_SEEN: 1.0}
         return tier.attempt(output, signals=signals)
@@ -157,7 +177,7 @@ class Extract:
         return tier.attempt(whole, signals={**signals, "fields_asked_again": float(len(fields))})
 
     def _prompt(self, prepared: Prepared, hint: str) -> Prompt:
-        document = _LAYOUT.sub("   ", prepared["source"]) + hint
+        document = document_text(prepared["source"]) + hint
         schema = prepared["schema"]
         return Prompt(
             messages=[
@@ -168,6 +188,25 @@ class Extract:
             max_tokens=self.max_tokens,
             schema=prepared["generation_schema"],
         )
+
+    def _in_force(self, schema: Mapping[str, Any]) -> AdapterCard | None:
+        return self.adapter(self.name, asked_schema(schema)) if self.adapter else None
+
+    def _still_in_force(self, prepared: Prepared) -> AdapterCard | None:
+        """The adapter that the input was prepared for; None: it has none, or waited too long."""
+        found = self._in_force(prepared["schema"]) if "adapter" in prepared else None
+        return found if found and found.sha256 == prepared["adapter"] else None
+
+
+def document_text(source: str) -> str:
+    """A source text as the model reads it."""
+    return _LAYOUT.sub("   ", source)
+
+
+def answer_text(output: Any, generation: Mapping[str, Any], source: str) -> str:
+    """A right output as the model has to write it under `generation`; see `written`."""
+    answer = written(output, generation, source)
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
 def _signals(completion: Completion, dropped: Sequence[str]) -> dict[str, float]:
@@ -249,8 +288,7 @@ def _turns(examples: Sequence[Example], generation: Mapping[str, Any]) -> list[M
     """Labelled examples as past chat turns, the answers in the form that the grammar allows."""
     turns: list[Message] = []
     for example in examples:
-        answer = written(example["output"], generation, example["text"])
-        text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+        text = answer_text(example["output"], generation, example["text"])
         turns.append(Message(role="user", content=example["text"]))
         turns.append(Message(role="assistant", content=text))
     return turns

@@ -16,10 +16,11 @@ from typing import Any, Final, NamedTuple
 
 from tandem.models.tier import TierCall
 from tandem.nodes.extract_parts import DROPPED
-from tandem.nodes.scored import source_sum
+from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.scored_base import Scored
 from tandem.nodes.stages import Judgement, OwnJudgement, is_second_try, unseen
 from tandem.nodes.task import Prepared, Task
+from tandem.nodes.tuned import TUNED
 from tandem.quality.calibration.field_calibration import FieldCalibration
 from tandem.quality.field_features import field_features
 from tandem.records import Attempt, GateFailure, Verdict
@@ -99,6 +100,9 @@ class ScoredFieldsTask(Scored):
             return None
         made = self.made.get(key_of(prepared))
         usable = made is not None and made.fields and not self._why_not(made)
+        # It was made with the adapter that the input was prepared for, or without one; another
+        # model answered where that adapter was taken out of force meanwhile.
+        usable = usable and (TUNED in attempt["signals"]) == ("adapter" in prepared)
         return made if usable and isinstance(attempt["output"], Mapping) else None
 
     def _why_not(self, made: FieldCalibration) -> str:
@@ -121,8 +125,11 @@ class ScoredFieldsTask(Scored):
 
 
 def key_of(prepared: Prepared) -> str:
-    """A short hash of what a calibration belongs to: the schema, and the examples in the prompt."""
-    told = json.dumps([prepared["schema"], prepared["examples"]], sort_keys=True)
+    """A short hash of what a calibration belongs to: the schema, the examples in the prompt, and
+    the adapter that answers, where there is one."""
+    asked = [prepared["schema"], prepared["examples"]]
+    asked += [prepared["adapter"]] if "adapter" in prepared else []
+    told = json.dumps(asked, sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 

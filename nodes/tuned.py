@@ -1,6 +1,8 @@
-"""How a fine-tuned small model is asked: without the list of labels, which it has learnt.
+"""How a fine-tuned small model is asked: without the list of labels, or what the fields mean, which
+it has learnt.
 
-The same turns are learnt from and asked with; the answer stays constrained to the caller's labels.
+The same turns are learnt from and asked with; the answer stays constrained to the caller's labels
+or schema.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ TUNED_LABELS: Final = (
     "You sort texts into categories. Answer with the one category that fits the user's text best, "
     "and nothing else."
 )
+TUNED_FIELDS: Final = "Copy the document's fields as JSON, null where it has none."
+TUNED: Final = "tuned"
+"""Signal of an extraction that the model with an adapter wrote."""
 
 
 def asked_labels(labels: Sequence[str]) -> str:
@@ -29,7 +34,7 @@ def asked_labels(labels: Sequence[str]) -> str:
 
 
 def asked_schema(schema: Mapping[str, Any]) -> str:
-    """What is asked with this schema: part of an adapter's slot."""
+    """What is asked with this schema, its keys in any order: part of an adapter's slot."""
     return _short(schema)
 
 
@@ -44,6 +49,21 @@ def label_turns(text: str) -> list[Message]:
 def label_prompt(text: str, words: Sequence[str], max_tokens: int, card: AdapterCard) -> Prompt:
     """The prompt for the model with the adapter of `card`; it may write one of `words`."""
     return Prompt(label_turns(text), max_tokens, choices=list(words), adapter=card.name)
+
+
+def schema_turns(document: str) -> list[Message]:
+    """The turns for a document whose fields are to be copied."""
+    return [
+        {"role": "system", "content": TUNED_FIELDS},
+        {"role": "user", "content": document},
+    ]
+
+
+def schema_prompt(
+    document: str, generation: Mapping[str, Any], max_tokens: int, adapter: str
+) -> Prompt:
+    """The prompt for the model with `adapter`; its answer is JSON of the schema `generation`."""
+    return Prompt(schema_turns(document), max_tokens, schema=generation, adapter=adapter)
 
 
 def _short(asked: Any) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +17,12 @@ from tandem.settings import Settings
 
 if TYPE_CHECKING:
     from tandem.loop.challenge import Duel, Side
+    from tandem.loop.challenge_fields import FieldDuel
+    from tandem.loop.tune.fields import FieldSet
+    from tandem.loop.tune.learning import LearningSet
     from tandem.models.adapters import AdapterCard
+    from tandem.services import Services
+    from tandem.stats import Comparison
 
 EXIT_NOT_BETTER = 5
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -56,40 +63,72 @@ def promote(
 ) -> None:
     """Compare NAME with what is in force, on rows that it never saw; put it in force where it is
     better by a paired test. Ends with 5 where it is not."""
-    from tandem.cli.tune import ledger_set, privacy_of
-    from tandem.loop.challenge import Challenge, why_not
-    from tandem.loop.tune.learning import learning_set
     from tandem.services import Services
 
-    settings: Settings = ctx.obj
-    services = Services(settings)
+    services = Services(ctx.obj)
     card = services.adapters.get(name)
-    choice, seed = card.data.get("sensitive_rows", "leave_out"), int(card.data.get("seed", 0))
-    privacy = privacy_of(services, choice)
-    if data is not None and not from_ledger:
-        given = learning_set(data, card.labels, privacy, test, seed)
-    elif from_ledger and data is None and "until" in card.data:
-        until = float(card.data["until"])
-        given = ledger_set(services, card.task, card.labels, privacy, until, seed)
-    else:
-        raise InvalidRequest(
-            "The rows that it was tuned with come by --data or by --from-ledger.",
-            "Give that of the two by which it was tuned; nothing was changed.",
-        )
-    challenge = Challenge(services, _progress)
-    duel = challenge.duel(card, given)
-    typer.echo(_told(duel))
-    if not duel.won:
-        typer.echo(f"Not put in force. {why_not(duel)}", err=True)
+    given = _rows(services, card, data, test, from_ledger=from_ledger)
+    if not _compared(services, card, given, dry_run=dry_run):
         raise typer.Exit(EXIT_NOT_BETTER)
     if dry_run:
         typer.echo("It is better; nothing was changed (--dry-run).")
         return
-    challenge.promote(card, duel)
     typer.echo(
         f"{name} is in force for {card.task}. Calibrations made without it no longer fit: run "
         "`tandem calibrate` again for a promise."
     )
+
+
+def _rows(
+    services: Services,
+    card: AdapterCard,
+    data: Path | None,
+    test: Path | None,
+    *,
+    from_ledger: bool,
+) -> LearningSet | FieldSet:
+    """The rows that the adapter was tuned with, dealt out as they were then."""
+    from tandem.cli.tune import file_set, ledger_set, privacy_of
+
+    choice, seed = card.data.get("sensitive_rows", "leave_out"), int(card.data.get("seed", 0))
+    privacy = privacy_of(services, choice)
+    if data is not None and not from_ledger:
+        schema = card.data.get("schema", {})
+        return file_set(card.task, data, card.labels, schema, privacy, test, seed)
+    if from_ledger and data is None and "until" in card.data:
+        until = float(card.data["until"])
+        return ledger_set(services, card.task, card.labels, privacy, until, seed)
+    raise InvalidRequest(
+        "The rows that it was tuned with come by --data or by --from-ledger.",
+        "Give that of the two by which it was tuned; nothing was changed.",
+    )
+
+
+def _compared(
+    services: Services, card: AdapterCard, given: LearningSet | FieldSet, *, dry_run: bool
+) -> bool:
+    """Whether the adapter won; then it is in force, unless `dry_run`."""
+    from tandem.loop.challenge import Challenge, why_not
+    from tandem.loop.challenge_fields import FieldChallenge
+    from tandem.loop.tune.fields import FieldSet
+
+    if isinstance(given, FieldSet):
+        by_field = FieldChallenge(services, _progress)
+        fields = by_field.duel(card, given)
+        typer.echo(_told_fields(fields))
+        won, why = fields.won, fields.why_not
+        put: Callable[[], Any] = partial(by_field.promote, card, fields)
+    else:
+        challenge = Challenge(services, _progress)
+        duel = challenge.duel(card, given)
+        typer.echo(_told(duel))
+        won, why = duel.won, why_not(duel)
+        put = partial(challenge.promote, card, duel)
+    if not won:
+        typer.echo(f"Not put in force. {why}", err=True)
+    elif not dry_run:
+        put()
+    return won
 
 
 @app.command()
@@ -121,22 +160,39 @@ def _line(card: AdapterCard, used: bool) -> str:
     won = card.quality.get("challenger", {}).get("right")
     quality = f", {won[0]:.3f} right of {won[3]}" if won else ""
     mark = "in force" if used else "        "
-    return f"{mark}  {card.name}  {card.task}, {len(card.labels)} labels{quality}, {card.made[:10]}"
+    fields = card.data.get("schema", {}).get("properties", {})
+    asked = f"{len(card.labels)} labels" if card.labels else f"{len(fields)} fields"
+    return f"{mark}  {card.name}  {card.task}, {asked}{quality}, {card.made[:10]}"
 
 
 def _told(duel: Duel) -> str:
     lines = [_side(duel.champion), _side(duel.challenger), _side(duel.head)]
-    difference = duel.comparison.difference
-    lines.append(
-        f"difference {difference.mean:+.3f} ({difference.low:+.3f} to {difference.high:+.3f}), "
-        f"p {duel.comparison.p:.4f}, n {difference.n}: {duel.comparison.finding}"
-    )
+    lines.append(_difference(duel.comparison))
     if duel.head.right.mean >= duel.challenger.right.mean:
         lines.append(
             "The head alone is no worse, and costs milliseconds: `tandem calibrate` puts it in "
             "force."
         )
     return "\n".join(lines)
+
+
+def _told_fields(duel: FieldDuel) -> str:
+    lines = [_side(duel.champion), _side(duel.challenger), _difference(duel.comparison), ""]
+    lines.append(f"{'field':20} {'in force':>8} {'new':>8}")
+    for name, one in duel.fields.items():
+        lines.append(
+            f"{name:20} {one.champion.mean:8.3f} {one.challenger.mean:8.3f}  "
+            f"{_difference(one.comparison)}"
+        )
+    return "\n".join(lines)
+
+
+def _difference(comparison: Comparison) -> str:
+    difference = comparison.difference
+    return (
+        f"difference {difference.mean:+.3f} ({difference.low:+.3f} to {difference.high:+.3f}), "
+        f"p {comparison.p:.4f}, n {difference.n}: {comparison.finding}"
+    )
 
 
 def _side(side: Side) -> str:

@@ -1,9 +1,9 @@
-"""`tandem tune`: fine-tune the small model for a label task, from labelled rows."""
+"""`tandem tune`: fine-tune the small model for a task, from rows with the right answers."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +15,10 @@ from tandem.errors import InvalidRequest
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
+    from tandem.loop.tune.fields import FieldSet
     from tandem.loop.tune.learning import LearningSet, Privacy
     from tandem.loop.tune.recipe import Recipe
+    from tandem.loop.tune.tuning import Learnable
     from tandem.models.adapters import AdapterCard
     from tandem.services import Services
 
@@ -26,10 +28,14 @@ SENSITIVE = ("leave_out", "mask", "keep")
 
 def command(
     ctx: typer.Context,
-    task: Annotated[str, typer.Argument(help="sentiment or document_classification.")],
+    task: Annotated[str, typer.Argument(help="sentiment, document_classification, extraction.")],
     data: Annotated[
         Path | None, typer.Option(help="JSON lines: text, and label or expected.")
     ] = None,
+    schema: Annotated[
+        str,
+        typer.Option(help="For extraction: JSON file, ready schema, or fields by commas."),
+    ] = "",
     from_ledger: Annotated[
         bool, typer.Option("--from-ledger", help="Rows of failures and feedback; see improve.")
     ] = False,
@@ -46,6 +52,7 @@ def command(
     rate: Annotated[float, typer.Option(min=0, help="The highest learning rate.")] = 4e-4,
     batch: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 8,
     last_layers: Annotated[int, typer.Option(min=0, help="Only the last so many; 0: all.")] = 0,
+    max_tokens: Annotated[int, typer.Option(min=32, help="Longer rows are left out.")] = 1024,
     threads: Annotated[int, typer.Option(min=0, help="Cores to use; 0: all.")] = 0,
     sensitive: Annotated[
         str, typer.Option(help="Sensitive rows: leave_out, mask or keep.")
@@ -57,8 +64,6 @@ def command(
     A training that was stopped, or killed, goes on by the same command. Nothing that runs is
     touched.
     """
-    from tandem.loop.tune.base_model import require_extra
-    from tandem.loop.tune.learning import learning_set
     from tandem.loop.tune.recipe import Recipe
     from tandem.services import Services
 
@@ -72,7 +77,6 @@ def command(
         )
     if rate <= 0:
         raise InvalidRequest("--rate must be above 0.", "Such as 4e-4.")
-    require_extra()
     recipe = Recipe(
         rank=rank,
         alpha=2 * rank,
@@ -80,16 +84,17 @@ def command(
         batch=batch,
         epochs=epochs,
         minutes=minutes,
+        max_tokens=max_tokens,
         last_layers=last_layers,
         threads=threads,
         seed=seed,
     )
     names = [label.strip() for label in labels.split(",")] if labels else []
     services = Services(settings)
-    refuse_other_tasks(task, services)
+    refuse_other_tasks(task, services, schema, labels=bool(names), from_ledger=from_ledger)
     privacy = privacy_of(services, sensitive)
     if data is not None:
-        given = learning_set(data, names, privacy, test, seed)
+        given = file_set(task, data, names, schema, privacy, test, seed)
     else:
         given = ledger_set(services, task, names, privacy, seed=seed)
     typer.echo(_told(given), err=True)
@@ -116,21 +121,53 @@ def ledger_set(
         ledger.close()
 
 
-def refuse_other_tasks(task: str, services: Services) -> None:
-    """Raise InvalidRequest unless `task` is a label task."""
+def file_set(
+    task: str,
+    data: Path,
+    names: Sequence[str],
+    schema: str | Mapping[str, Any],
+    privacy: Privacy,
+    test: Path | None = None,
+    seed: int = 0,
+) -> LearningSet | FieldSet:
+    """The rows of a file, for whatever the task learns: labels `names`, or fields of `schema` (also
+    as a file, a ready schema's name, or names)."""
+    from tandem.cli.requests import schema_of
+    from tandem.loop.tune.fields import TASK, field_set, schema_from
+    from tandem.loop.tune.learning import learning_set
+
+    if task != TASK:
+        return learning_set(data, names, privacy, test, seed)
+    given = schema_of(schema) if isinstance(schema, str) else schema
+    return field_set(data, schema_from(given), privacy, test, seed)
+
+
+def refuse_other_tasks(
+    task: str, services: Services, schema: str, *, labels: bool, from_ledger: bool
+) -> None:
+    """Raise InvalidRequest unless `task` can be tuned with what is given."""
     from tandem.graphs.tasks import Tasks
+    from tandem.loop.tune.fields import TASK
     from tandem.nodes.labels import LabelTask
 
     known = sorted(one.name for one in Tasks(services).values() if isinstance(one, LabelTask))
-    if task not in known:
+    if task == TASK and (not schema or labels or from_ledger):
         raise InvalidRequest(
-            f"Adapters are tuned for tasks that end in a label: {', '.join(known)}.",
-            "For extraction see docs/tuning.md.",
+            "Extraction is tuned with --data and --schema, and with neither --labels nor "
+            "--from-ledger.",
+            "Such as --schema receipt.",
+        )
+    if task in known and schema:
+        raise InvalidRequest("--schema is for extraction.", "Omit it, or tune extraction.")
+    if task not in (*known, TASK):
+        raise InvalidRequest(
+            f"Adapters are tuned for {', '.join([*known, TASK])}, and not for {task!r}.",
+            "Name one of these.",
         )
 
 
 def _train(
-    services: Services, task: str, recipe: Recipe, name: str, given: LearningSet
+    services: Services, task: str, recipe: Recipe, name: str, given: Learnable
 ) -> AdapterCard:
     from tandem.loop.tune.tuning import Tuner
 
@@ -154,7 +191,7 @@ def _train(
     return card
 
 
-def _name(task: str, given: LearningSet) -> str:
+def _name(task: str, given: Learnable) -> str:
     today = datetime.now(UTC).strftime("%Y%m%d")
     return f"{task.replace('_', '-')}-{today}-{given.card['train_sum'][:6]}"
 
@@ -172,7 +209,7 @@ def privacy_of(services: Services, choice: Any) -> Privacy:
     return replace(made, choice=choice)
 
 
-def _told(given: LearningSet) -> str:
+def _told(given: Learnable) -> str:
     card = given.card
     if "until" in card:
         by = card["labelled_by"]
@@ -180,7 +217,10 @@ def _told(given: LearningSet) -> str:
             f"{card['train']} rows to learn from ({by['people']} labelled by people, {by['llm']} "
             f"by the LLM), {card['held_out']} of people to judge by."
         )
-    left = f"{card['duplicates']} repeats and {card['contradictory']} with contradicting labels"
+    left = f"{card['duplicates']} repeats and {card['contradictory']} with contradicting answers"
+    if "schema" in card:
+        left += f", to learn from {card['unfit'] + card['not_in_text'] + card['unwritable']} more "
+        left += "whose values do not fit the schema or do not stand in the text"
     return (
         f"{card['rows']} rows: {card['train']} to learn from, {card['held_out']} to judge by; "
         f"left out {left}; sensitive {card['sensitive']} ({card['sensitive_rows']})."

@@ -8,7 +8,7 @@ it is at work on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -18,12 +18,15 @@ from tandem.errors import InvalidRequest, ModelError, SettingsError, from_info
 from tandem.graphs.tasks import Tasks
 from tandem.loop.measuring import OF_THE_ROW, profile_of
 from tandem.loop.tune.learning import Labelled, LearningSet
+from tandem.loop.tune.tuning import Learnable
 from tandem.models.adapters import AdapterCard, Adapters
 from tandem.models.embeddings import embed_all
 from tandem.models.tier import CallContext
 from tandem.nodes.labels import LabelTask
 from tandem.nodes.run_task import attempted
+from tandem.nodes.task import Task
 from tandem.quality.calibration.head import fit_head
+from tandem.records import Attempt, Request
 from tandem.services import Services
 from tandem.stats import Comparison, Interval, compare, quantile, wilson
 
@@ -68,7 +71,7 @@ class Duel:
         return asdict(self)
 
 
-class _WithChallenger(Adapters):
+class WithChallenger(Adapters):
     """The adapters in force as they would be with the challenger."""
 
     def __init__(self, own: Adapters, card: AdapterCard) -> None:
@@ -76,6 +79,7 @@ class _WithChallenger(Adapters):
         self._cards = {**own.in_force(), card.slot: card}
 
     def in_force(self) -> dict[str, AdapterCard]:
+        """See Adapters; the challenger stands in its slot."""
         return self._cards
 
 
@@ -109,9 +113,9 @@ class Challenge:
         SettingsError: it was made for another base model, or adapters are switched off.
         ModelError: a model gave no answer; nothing was changed.
         """
-        self._refuse_strange(card, given)
+        refuse_strange(self.services, card, given)
         rows = given.held_out
-        services = self.beside(self.services, _WithChallenger(self.services.adapters, card))
+        services = self.beside(self.services, WithChallenger(self.services.adapters, card))
         before = self._ask(self.services, "champion", card, rows)
         after = self._ask(services, "challenger", card, rows)
         unmoved = self._unmoved(services, card, rows[:PROBES])
@@ -135,34 +139,7 @@ class Challenge:
             raise InvalidRequest(
                 f"{card.name} did not beat what is in force; nothing was changed.", why_not(duel)
             )
-        adapters, old = self.services.adapters, self.services.adapters.in_force()
-        adapters.write(replace(card, quality=duel.told()))
-        promoted = adapters.promote(card.name)
-        self._retire(card, list(old.values()))
-        return promoted
-
-    def _retire(self, card: AdapterCard, old: Sequence[AdapterCard]) -> None:
-        held = sorted((one for one in old if one.base_sha256 == card.base_sha256), key=_by_name)
-        self.services.servers.retire(_model(self.services, card), held)
-
-    def _refuse_strange(self, card: AdapterCard, given: LearningSet) -> None:
-        adapters = self.services.adapters
-        adapters.check(card)
-        if not self.services.settings.adapters.enabled:
-            raise SettingsError("Adapters are switched off.", "Set adapters.enabled = true.")
-        known = self.services.servers.base_sum(_model(self.services, card))
-        if known != card.base_sha256:
-            raise SettingsError(
-                f"{card.name} was made for another base model ({card.base}).",
-                "Tune the model that is in use; nothing was changed.",
-            )
-        same = given.card["held_out_sum"] == card.data.get("held_out_sum")
-        if not same or given.card["train_sum"] != card.data.get("train_sum"):
-            raise InvalidRequest(
-                "These are not the rows that the adapter was tuned with, so some of those to judge "
-                "by may have been learnt.",
-                "Give the same files as to `tandem tune`; nothing was changed.",
-            )
+        return put_in_force(self.services, card, duel.told())
 
     def _ask(
         self, services: Services, what: str, card: AdapterCard, rows: Sequence[Labelled]
@@ -222,6 +199,36 @@ def why_not(duel: Duel) -> str:
     )
 
 
+def refuse_strange(services: Services, card: AdapterCard, given: Learnable) -> None:
+    """Raise where `card` cannot be compared on the held-out rows of `given`; see Challenge.duel."""
+    services.adapters.check(card)
+    if not services.settings.adapters.enabled:
+        raise SettingsError("Adapters are switched off.", "Set adapters.enabled = true.")
+    if services.servers.base_sum(_model(services, card)) != card.base_sha256:
+        raise SettingsError(
+            f"{card.name} was made for another base model ({card.base}).",
+            "Tune the model that is in use; nothing was changed.",
+        )
+    same = given.card["held_out_sum"] == card.data.get("held_out_sum")
+    if not same or given.card["train_sum"] != card.data.get("train_sum"):
+        raise InvalidRequest(
+            "These are not the rows that the adapter was tuned with, so some of those to judge "
+            "by may have been learnt.",
+            "Give the same files as to `tandem tune`; nothing was changed.",
+        )
+
+
+def put_in_force(services: Services, card: AdapterCard, quality: Mapping[str, Any]) -> AdapterCard:
+    """Note on the card how the adapter won, and put it in force; the server without it ends when it
+    has finished what it is at work on."""
+    adapters, old = services.adapters, services.adapters.in_force()
+    adapters.write(replace(card, quality=quality))
+    promoted = adapters.promote(card.name)
+    held = [one for one in old.values() if one.base_sha256 == card.base_sha256]
+    services.servers.retire(_model(services, card), sorted(held, key=lambda one: one.name))
+    return promoted
+
+
 def label_task(services: Services, name: str) -> LabelTask:
     """The label task `name` as it is in force, without its calibration: the model's own answer.
 
@@ -237,7 +244,17 @@ def asked_label(
     services: Services, task: LabelTask, text: str, labels: Sequence[str]
 ) -> tuple[str | None, dict[str, float], float]:
     """The small model's label, its probabilities, and the seconds it took."""
-    profile = profile_of(services, task.name, {"text": text})
+    attempt = asked(services, task, {"text": text, "labels": list(labels)})
+    output = attempt["output"] or {}
+    return output.get("label"), output.get("probabilities", {}), attempt["seconds"]
+
+
+def asked(services: Services, task: Task, request: Request) -> Attempt:
+    """What the small model answers to `request`, before any gate.
+
+    Raises ModelError where it gave no answer; one that the row itself makes impossible counts.
+    """
+    profile = profile_of(services, task.name, request)
     call = services.tier("slm", task.name).bind(
         CallContext(
             profile=profile,
@@ -245,14 +262,13 @@ def asked_label(
             task=task.name,
         )
     )
-    prepared = task.prepare({"text": text, "labels": list(labels)}, profile)
+    prepared = task.prepare(request, profile)
     attempt = attempted(call, lambda: task.attempt(prepared, call))
     error = attempt["error"]
     if error is not None and error["code"] not in OF_THE_ROW:
         raised = from_info(error)
         raise raised if isinstance(raised, ModelError) else ModelError(str(raised))
-    output = attempt["output"] or {}
-    return output.get("label"), output.get("probabilities", {}), attempt["seconds"]
+    return attempt
 
 
 def _side(name: str, said: _Said) -> Side:
@@ -263,7 +279,3 @@ def _side(name: str, said: _Said) -> Side:
 
 def _model(services: Services, card: AdapterCard) -> str:
     return services.settings.chain("slm", card.task)[0]
-
-
-def _by_name(card: AdapterCard) -> str:
-    return card.name

@@ -18,7 +18,10 @@ from filelock import FileLock
 
 from tandem.errors import ModelFileError, SettingsError
 
-EXTRA = "Install the extra: pip install 'tandem-lm[tune]'."
+EXTRA = (
+    "Install the extra: pip install 'tandem-lm[tune]' (in a checkout: .venv/bin/pip install -e "
+    "'.[tune]'); nothing was changed."
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ def load_base(
 
 
 def _dense(gguf_file: Path, sum_: str, cache: Path, tell: Callable[[str], None]) -> Path:
+    from safetensors import SafetensorError
+
     folder = cache / sum_[:16]
     if (folder / "config.json").is_file():
         return folder
@@ -79,10 +84,13 @@ def _dense(gguf_file: Path, sum_: str, cache: Path, tell: Callable[[str], None])
         with FileLock(cache / f"{sum_[:16]}.lock"):
             if not (folder / "config.json").is_file():
                 tell(f"reading {gguf_file.name} for the first time (takes minutes)")
+                for left in cache.glob(f".half-{sum_[:16]}-*"):  # of a run that was killed
+                    shutil.rmtree(left, ignore_errors=True)
                 _convert(gguf_file, folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
         raise ModelFileError(
-            f"The model could not be written to {cache}: {error.strerror or 'a file is damaged'}.",
+            f"The model could not be written to {cache}: {why}.",
             "Make room (a dense model takes 2 bytes a weight); nothing else was changed.",
         ) from None
     return folder
@@ -93,7 +101,7 @@ def _convert(gguf_file: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     source = {"gguf_file": gguf_file.name, "local_files_only": True}
-    half = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".half-"))
+    half = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".half-{folder.name}-"))
     try:
         tokenizer = AutoTokenizer.from_pretrained(gguf_file.parent, **source)
         # Without `dequantize` the weights stay packed, and can then not be saved.

@@ -8,16 +8,16 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from tandem.errors import InvalidRequest
 from tandem.loop.labelled import LabelledRows, drawn, read_labelled
 from tandem.loop.tune.recipe import TuningRow
 from tandem.nodes.labels import speakable
-from tandem.nodes.tuned import label_turns
+from tandem.nodes.tuned import asked_labels, label_turns
 from tandem.privacy.masking import HIDDEN
 from tandem.quality.calibration.examples import same_key
 from tandem.records import Sensitivity
@@ -31,6 +31,18 @@ RARE: Final = 0.3
 """A label is repeated until it has this share of what an even distribution would give it..."""
 MOST_REPEATS: Final = 4
 """... but no row more often than this."""
+
+
+class OfText(Protocol):
+    """A row to learn from or to judge by."""
+
+    @property
+    def text(self) -> str:
+        """What the model reads."""
+        ...
+
+
+Row = TypeVar("Row", bound=OfText)
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,11 @@ class LearningSet:
     held_out: tuple[Labelled, ...]
     card: dict[str, Any]
     """Counts, and the sums by which the rows are known again."""
+
+    @property
+    def asked(self) -> str:
+        """What the adapter is for, beside its task: these labels."""
+        return asked_labels(self.labels)
 
     def rows(self, seed: int = 0) -> list[TuningRow]:
         """What the trainer reads: rare labels repeated, so that they are learnt at all."""
@@ -105,13 +122,13 @@ def learning_set(
     given = read_labelled(source, names)
     clean, told = _clean(given, privacy)
     if test is None:
-        train, held_out = _dealt(clean, seed)
+        train, held_out = dealt(clean, seed)
     else:
         train = clean
         held_out, told_test = _clean(read_labelled(test, given.names), privacy)
-        _refuse_leak(train, held_out)
+        refuse_leak(train, held_out)
         told |= {f"test_{name}": count for name, count in told_test.items()}
-    _refuse_few(train, held_out, f"{len(given.texts)} rows came{_after(given.repeats())}")
+    refuse_few(train, held_out, f"{len(given.texts)} rows came{_after(given.repeats())}")
     told |= {"sensitive_rows": privacy.choice, "file": source.name, "seed": seed}
     return LearningSet(given.names, tuple(train), tuple(held_out), _card(train, held_out, told))
 
@@ -128,8 +145,8 @@ def dealt_set(
     ------
     InvalidRequest: too few rows, or a held-out row stands among those to learn from as well.
     """
-    _refuse_leak(train, held_out)
-    _refuse_few(train, held_out, f"{len(train) + len(held_out)} rows came")
+    refuse_leak(train, held_out)
+    refuse_few(train, held_out, f"{len(train) + len(held_out)} rows came")
     return LearningSet(
         tuple(names), tuple(train), tuple(held_out), _card(train, held_out, dict(told))
     )
@@ -142,10 +159,14 @@ def _card(
         **told,
         "train": len(train),
         "held_out": len(held_out),
-        "train_sum": _sum(train),
-        "held_out_sum": _sum(held_out),
+        "train_sum": sum_of(train, _label),
+        "held_out_sum": sum_of(held_out, _label),
         "by_label": dict(Counter(one.label for one in train)),
     }
+
+
+def _label(row: Labelled) -> str:
+    return row.label
 
 
 def _after(words: str) -> str:
@@ -153,18 +174,32 @@ def _after(words: str) -> str:
 
 
 def _clean(given: LabelledRows, privacy: Privacy) -> tuple[list[Labelled], dict[str, Any]]:
-    by_text: dict[str, list[Labelled]] = defaultdict(list)
-    for text, at in zip(given.texts, given.labels.tolist(), strict=True):
-        by_text[same_key(text)].append(Labelled(text, given.names[at]))
-    agreed = [rows[0] for rows in by_text.values() if len({row.label for row in rows}) == 1]
-    contradictory = sum(len(rows) for rows in by_text.values() if len({r.label for r in rows}) > 1)
-    sensitive = {row.text for row in agreed if privacy.level(row.text) not in privacy.open_to}
-    treated = [_treated(row, privacy) if row.text in sensitive else row for row in agreed]
-    return [row for row in treated if row is not None], {
-        "rows": len(given.texts),
-        "duplicates": len(given.texts) - contradictory - len(agreed),
+    rows = [
+        Labelled(text, given.names[at])
+        for text, at in zip(given.texts, given.labels.tolist(), strict=True)
+    ]
+    kept, told = agreed(rows, _label)
+    sensitive = {row.text for row in kept if privacy.level(row.text) not in privacy.open_to}
+    treated = [_treated(row, privacy) if row.text in sensitive else row for row in kept]
+    told["sensitive"] = len(sensitive)
+    return [row for row in treated if row is not None], told
+
+
+def agreed(
+    rows: Sequence[Row], answer: Callable[[Row], Hashable]
+) -> tuple[list[Row], dict[str, Any]]:
+    """One row of each text whose rows give one answer, and counts for the card."""
+    by_text: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_text[same_key(row.text)].append(row)
+    kept = [same[0] for same in by_text.values() if len({answer(row) for row in same}) == 1]
+    contradictory = sum(
+        len(same) for same in by_text.values() if len({answer(r) for r in same}) > 1
+    )
+    return kept, {
+        "rows": len(rows),
+        "duplicates": len(rows) - contradictory - len(kept),
         "contradictory": contradictory,
-        "sensitive": len(sensitive),
     }
 
 
@@ -174,13 +209,15 @@ def _treated(row: Labelled, privacy: Privacy) -> Labelled | None:
     return None if text is None else replace(row, text=text)
 
 
-def _dealt(rows: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[Labelled]]:
+def dealt(rows: Sequence[Row], seed: int) -> tuple[list[Row], list[Row]]:
+    """Rows to learn from and rows to judge by, by a hash of their text."""
     ordered = sorted(rows, key=lambda row: drawn(row.text, seed))
     most = min(MOST_HELD_OUT, max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * len(rows))))
     return ordered[most:], ordered[:most]
 
 
-def _refuse_few(train: Sequence[Labelled], held_out: Sequence[Labelled], came: str) -> None:
+def refuse_few(train: Sequence[OfText], held_out: Sequence[OfText], came: str) -> None:
+    """Raise InvalidRequest where there are too few rows to learn from, or to judge by."""
     if len(train) >= LEAST_ROWS and len(held_out) >= LEAST_HELD_OUT:
         return
     raise InvalidRequest(
@@ -191,7 +228,8 @@ def _refuse_few(train: Sequence[Labelled], held_out: Sequence[Labelled], came: s
     )
 
 
-def _refuse_leak(train: Sequence[Labelled], test: Sequence[Labelled]) -> None:
+def refuse_leak(train: Sequence[OfText], test: Sequence[OfText]) -> None:
+    """Raise InvalidRequest where a text stands on both sides."""
     seen = {same_key(one.text) for one in train}
     leaked = sum(same_key(one.text) in seen for one in test)
     if leaked:
@@ -214,8 +252,9 @@ def _evened(rows: Sequence[Labelled], count: int) -> list[Labelled]:
     return evened
 
 
-def _sum(rows: Sequence[Labelled]) -> str:
+def sum_of(rows: Sequence[Row], answer: Callable[[Row], str]) -> str:
+    """A short hash by which rows are known again, in any order."""
     digest = hashlib.sha256()
-    for key in sorted(f"{same_key(row.text)}\0{row.label}" for row in rows):
+    for key in sorted(f"{same_key(row.text)}\0{answer(row)}" for row in rows):
         digest.update(key.encode("utf-8", "replace"))
     return digest.hexdigest()[:16]

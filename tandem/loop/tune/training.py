@@ -1,13 +1,13 @@
 """The training itself: LoRA over a dense base on whatever torch has, CPU or GPU.
 
-It writes checkpoints, and goes on from the last whole one: a training that is killed loses at most
-`CHECKPOINT_S` seconds of work. Checkpoints are safetensors and JSON: nothing is pickled.
+It writes checkpoints, and goes on from the last one: a training that is killed loses at most
+`CHECKPOINT_S` seconds of work. A checkpoint is one safetensors file, replaced as a whole, so that
+there is no moment without one; nothing is pickled.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +21,8 @@ from tandem.loop.tune.recipe import Recipe, TuningRow, batches, steps
 CHECKPOINT_S: Final = 60.0
 TARGETS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _IGNORED: Final = -100
+_STATE: Final = "state"
+"""Key of a checkpoint's metadata: JSON of how far it is, and of what."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def train(
     Raises
     ------
     InvalidRequest: no row is short enough, or `folder` holds another training's checkpoint.
-    ModelFileError: no room for a checkpoint (the last whole one is kept).
+    ModelFileError: no room for a checkpoint or the adapter (the last whole one is kept), or the
+        checkpoint is damaged.
     """
     encoded = [encode(base.tokenizer, row) for row in rows]
     kept = [row for row in encoded if len(row.ids) <= recipe.max_tokens]
@@ -74,9 +77,7 @@ def train(
         )
     run = _Run(base, kept, recipe, folder)
     progress = run.work(tell)
-    adapter = folder / "peft"
-    run.model.save_pretrained(adapter)
-    return Trained(adapter, progress, len(encoded) - len(kept), peak_bytes())
+    return Trained(run.export(folder / "peft"), progress, len(encoded) - len(kept), peak_bytes())
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class _Run:
             torch.set_num_threads(recipe.threads)
         self._torch = torch
         self._rows, self._recipe = rows, recipe
-        self._checkpoint = folder / "checkpoint"
+        self._checkpoint = folder / "checkpoint.safetensors"
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._pad = base.tokenizer.pad_token_id or base.tokenizer.eos_token_id
         config = LoraConfig(
@@ -150,6 +151,16 @@ class _Run:
                 saved = self._seconds
         self._save()
         return self._progress(total)
+
+    def export(self, folder: Path) -> Path:
+        """Write the adapter in PEFT's form."""
+        from safetensors import SafetensorError
+
+        try:
+            self.model.save_pretrained(folder)
+        except (OSError, SafetensorError) as error:
+            raise _no_room("The adapter", error) from None
+        return folder
 
     def _step(self, batch: Sequence[int], number: int, share: float) -> float:
         torch = self._torch
@@ -199,31 +210,27 @@ class _Run:
         return {**asdict(self._recipe), "rows": hashlib.sha256(told.encode()).hexdigest()}
 
     def _save(self) -> None:
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         half = self._checkpoint.with_name(".checkpoint-half")
-        shutil.rmtree(half, ignore_errors=True)
+        told = {
+            "identity": self._identity(),
+            "done": self._done,
+            "seconds": self._seconds,
+            "tokens": self._tokens,
+            "losses": self._losses,
+        }
         try:
-            half.mkdir(parents=True)
             save_file(
                 {**self._tensors("w", self._weights), **self._moments()},
-                half / "state.safetensors",
+                half,
+                metadata={_STATE: json.dumps(told)},
             )
-            told = {
-                "identity": self._identity(),
-                "done": self._done,
-                "seconds": self._seconds,
-                "tokens": self._tokens,
-                "losses": self._losses,
-            }
-            (half / "state.json").write_text(json.dumps(told), encoding="utf-8")
-            shutil.rmtree(self._checkpoint, ignore_errors=True)
             half.replace(self._checkpoint)
-        except OSError as error:
-            raise ModelFileError(
-                f"A checkpoint could not be written: {error.strerror}.",
-                "Make room and start the same command: it goes on from the last whole one.",
-            ) from None
+        except (OSError, SafetensorError) as error:
+            half.unlink(missing_ok=True)
+            raise _no_room("A checkpoint", error) from None
 
     def _tensors(self, kind: str, named: Mapping[str, Any]) -> dict[str, Any]:
         return {f"{kind}:{name}": value.detach().contiguous() for name, value in named.items()}
@@ -237,18 +244,24 @@ class _Run:
         return found
 
     def _resume(self) -> None:
-        from safetensors.torch import load_file
+        from safetensors import SafetensorError, safe_open
 
-        told = self._checkpoint / "state.json"
-        if not told.is_file():
+        if not self._checkpoint.is_file():
             return
-        state = json.loads(told.read_text(encoding="utf-8"))
+        try:
+            with safe_open(self._checkpoint, "pt") as file:
+                state = json.loads(file.metadata()[_STATE])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, TypeError, KeyError):
+            raise ModelFileError(
+                f"The checkpoint {self._checkpoint} cannot be read: it is damaged.",
+                "Remove it, and the same command starts anew; nothing else was changed.",
+            ) from None
         if state["identity"] != self._identity():
             raise InvalidRequest(
                 "The folder holds a checkpoint of other rows or another recipe.",
                 "Give another --name, or remove it with `tandem adapters remove`.",
             )
-        tensors = load_file(self._checkpoint / "state.safetensors")
         for name, weight in self._weights.items():
             weight.data.copy_(tensors[f"w:{name}"])
             moments = {
@@ -260,6 +273,14 @@ class _Run:
                 self._optimizer.state[weight] = moments
         self._done, self._seconds = state["done"], state["seconds"]
         self._tokens, self._losses = state["tokens"], state["losses"]
+
+
+def _no_room(what: str, error: Exception) -> ModelFileError:
+    return ModelFileError(
+        f"{what} could not be written: {getattr(error, 'strerror', None) or error}.",
+        "Make room and start the same command: it goes on from the last whole checkpoint. What is "
+        "in force is as before.",
+    )
 
 
 def _layers(count: int, recipe: Recipe) -> list[int] | None:

@@ -4,22 +4,43 @@ going live is another step (tandem/loop/challenge.py)."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tandem.errors import ModelFileError, SettingsError
 from tandem.loop.tune.base_model import load_base, offline, require_extra
 from tandem.loop.tune.export import to_gguf
-from tandem.loop.tune.learning import LearningSet
-from tandem.loop.tune.recipe import Recipe
+from tandem.loop.tune.recipe import Recipe, TuningRow
 from tandem.loop.tune.training import Progress, Trained, train
 from tandem.models import files
 from tandem.models.adapters import FILE, AdapterCard, slot_of
-from tandem.nodes.tuned import asked_labels
 from tandem.services import Services
+
+
+class Learnable(Protocol):
+    """What an adapter learns from: a LearningSet or a FieldSet."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label set; empty where the task has none."""
+        ...
+
+    @property
+    def asked(self) -> str:
+        """What the adapter is for, beside its task: part of its slot."""
+        ...
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What is told of the rows."""
+        ...
+
+    def rows(self, seed: int = 0) -> list[TuningRow]:
+        """What the trainer reads."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +78,7 @@ def base_of(services: Services, task: str) -> Base:
 
 @dataclass(frozen=True)
 class Tuner:
-    """Tunes the small model for a label task.
+    """Tunes the small model for a task.
 
     Parameters
     ----------
@@ -70,7 +91,7 @@ class Tuner:
     say: Callable[[str], None]
     tell: Callable[[Progress], None]
 
-    def run(self, name: str, given: LearningSet) -> AdapterCard:
+    def run(self, name: str, given: Learnable) -> AdapterCard:
         """Train the adapter `name` on `given`, or go on where a training of it was broken off.
 
         Raises
@@ -99,11 +120,11 @@ class Tuner:
         adapters.write(card)
         return card
 
-    def _card(self, name: str, base: Base, given: LearningSet) -> AdapterCard:
+    def _card(self, name: str, base: Base, given: Learnable) -> AdapterCard:
         return AdapterCard(
             name=name,
             task=self.task,
-            slot=slot_of(self.task, asked_labels(given.labels)),
+            slot=slot_of(self.task, given.asked),
             base=base.name,
             base_sha256=base.sha256,
             sha256="",
