@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from tandem.models.tier import Completion, Prompt, TierCall
+from tandem.nodes.research.answering import declines, unanswered
 from tandem.nodes.research.asking import as_questions, question_list
 from tandem.nodes.research.citing import (
     as_citations,
     cited,
     completed,
-    marks,
     uncited_numbers,
     unknown_marks,
 )
 from tandem.nodes.research.records import UNREAD, Finding, Question
 from tandem.quality.arithmetic import right_arithmetic
-from tandem.quality.wording import is_refusal
 from tandem.records import Message
 
 MAX_TOKENS: Final = 320
@@ -62,7 +61,8 @@ class Conclusion(NamedTuple):
     """An answer, and the questions that it asks for one more round."""
 
     output: dict[str, Any] | None
-    """`{"text", "found", "citations"}`; None where the model wrote nothing that can be read."""
+    """`{"text", "found", "answered", "citations"}`; None where the model wrote nothing that can be
+    read."""
     more: list[Question]
 
 
@@ -100,16 +100,18 @@ def _conclusion(
     except (ValueError, KeyError, TypeError):
         return Conclusion(None, [])
     more = as_questions(said.get("more"))[:MOST_MORE] if said["found"] != "all" else []
-    if not found or (is_refusal(text) and not marks(text)):
+    if not found or declines(text):
         return Conclusion(not_found(), more)
     text = completed(text, findings, prepared["question"])
     citations = as_citations(cited(text, findings))
-    return Conclusion({"text": text, "found": True, "citations": citations}, more)
+    answered = "all" if said["found"] == "all" else "part"
+    output = {"text": text, "found": True, "answered": answered, "citations": citations}
+    return Conclusion(output, more)
 
 
 def not_found() -> dict[str, Any]:
     """The honest answer where nothing answers the request."""
-    return {"text": NOT_FOUND, "found": False, "citations": []}
+    return {"text": NOT_FOUND, "found": False, "answered": "nothing", "citations": []}
 
 
 def faults(
@@ -127,7 +129,7 @@ def faults(
         )
     if right_arithmetic(text):
         wrong.append("a calculation is wrong")
-    return wrong
+    return wrong + [each["detail"] for each in unanswered(text, prepared["question"])]
 
 
 def _objection(text: str, wrong: Sequence[str]) -> list[Message]:

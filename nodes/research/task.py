@@ -14,6 +14,7 @@ from typing import Any
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import TierCall
+from tandem.nodes.research.answering import unanswered
 from tandem.nodes.research.citing import uncited_numbers, unknown_marks
 from tandem.nodes.research.collection import collection_of, refuse_unreadable
 from tandem.nodes.research.concluding import conclude, not_found
@@ -30,11 +31,13 @@ from tandem.services import Services
 
 @dataclass(frozen=True)
 class Research:
-    """Output: `{"text", "found", "citations", "coverage"}`.
+    """Output: `{"text", "found", "answered", "citations", "coverage"}`.
 
     `text` cites findings as [1], [2]...; each of `citations` is `{"id", "source", "heading",
     "passage", "span", "quote"}`, where `quote` stands at `span` (characters) of the passage.
     `found` is False where nothing that was read answers the request: an answer, and accepted.
+    `answered` is what the model says of its answer: `all` of the request, `part` of it, or
+    `nothing`.
 
     Parameters
     ----------
@@ -68,9 +71,9 @@ class Research:
         return self._concluded(prepared, tier)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
-        """Gates not_empty, not_truncated, schema, cited, numbers, arithmetic. A number
-        of the answer must stand in a cited sentence or in the request, or be the result of a right
-        equation in the answer."""
+        """Gates not_empty, not_truncated, schema, cited, numbers, arithmetic, and those of
+        nodes/research/answering.py. A number of the answer must stand in a cited sentence or in
+        the request, or be the result of a right equation in the answer."""
         output = attempt["output"]
         if failed := not_empty(output) + not_truncated(attempt):
             return failed
@@ -84,6 +87,7 @@ class Research:
             + _uncited(output, findings)
             + _groundless(text, findings, prepared["question"])
             + right_arithmetic(text)
+            + unanswered(text, prepared["question"])
         )
 
     def repair(

@@ -96,7 +96,28 @@ def test_a_number_may_come_from_the_request_a_citation_or_a_sum_that_is_right() 
 def test_nothing_found_is_said_in_plain_words() -> None:
     for reply in (said("Something.", "nothing"), said("I could not find it.", "part")):
         made = conclude(BOTH, [LOCKER], FakeTierCall([reply]))
-        assert made.output == {"text": NOT_FOUND, "found": False, "citations": []}
+        assert made.output == {
+            "text": NOT_FOUND,
+            "found": False,
+            "answered": "nothing",
+            "citations": [],
+        }
+
+
+@pytest.mark.parametrize("told", ["all", "part"])
+def test_an_answer_to_a_part_is_told_as_one(told: str) -> None:
+    made = conclude(BOTH, [LOCKER], FakeTierCall([said("A locker costs 8 dollars [1].", told)]))
+    assert made.output is not None
+    assert made.output["answered"] == told
+
+
+def test_an_answer_without_the_number_that_was_asked_is_asked_for_once_more() -> None:
+    asked = {**BOTH, "question": "How much does a locker cost?"}
+    tier = FakeTierCall([said("A locker can be had [1]."), said("A locker costs 8 dollars [1].")])
+    made = conclude(asked, [LOCKER], tier)
+    assert made.output is not None
+    assert made.output["text"] == "A locker costs 8 dollars [1]."
+    assert "asks for a number" in tier.prompts[1].messages[-1]["content"]
 
 
 def test_more_is_asked_only_where_something_is_missing() -> None:
