@@ -16,7 +16,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from tandem.cli.requests import masked, unexpected
-from tandem.errors import McpError, TandemError
+from tandem.errors import InvalidRequest, McpError, TandemError
 from tandem.ledger.report import Report, report
 from tandem.nodes.explain import Explanation
 from tandem.nodes.state import Context
@@ -153,6 +153,18 @@ class Served:
         except Exception as error:
             self._tell(error)
 
+    def tools(self) -> dict[str, Callable[..., Any]]:
+        """By the names that clients know."""
+        return {
+            "tandem_ask": self.ask,
+            "tandem_extract": self.extract,
+            "tandem_sentiment": self.sentiment,
+            "tandem_classify": self.classify,
+            "tandem_faq": self.faq,
+            "tandem_explain": self.explain,
+            "tandem_report": self.report,
+        }
+
     async def _run(self, **fields: Any) -> Reply:
         text = fields.pop("text")
         context = Context(private_only=self.private_only)
@@ -187,10 +199,15 @@ class Served:
         """Tell the client in Tandem's words, masked; never in those of an unforeseen error."""
         from mcp.server.mcpserver.exceptions import ToolError
 
-        told = error if isinstance(error, TandemError) else unexpected(error)
-        run = f" Run {told.answer['run_id']}." if told.answer else ""
-        words = masked(told, self.tandem.services.settings)
-        raise ToolError(f"{words} ({words.code}){run}") from error
+        raise ToolError(words_of(error, self.tandem.services.settings)) from error
+
+
+def words_of(error: Exception, settings: Settings) -> str:
+    """What a client is told of an error, with its code."""
+    told = error if isinstance(error, TandemError) else unexpected(error)
+    run = f" Run {told.answer['run_id']}." if told.answer else ""
+    words = masked(told, settings)
+    return f"{words} ({words.code}){run}"
 
 
 def build_server(served: Served) -> MCPServer:
@@ -202,24 +219,33 @@ def build_server(served: Served) -> MCPServer:
     """
     try:
         from mcp.server.mcpserver import MCPServer
+        from mcp.server.mcpserver.exceptions import ToolError
+
+        from tandem.cli.mcp_arguments import StrictTool
     except ImportError as error:
         raise McpError(
             "`tandem mcp serve` needs the extra `mcp`, which is not installed.",
             "`pip install 'tandem-lm[mcp]'`",
         ) from error
-    server: MCPServer = MCPServer("tandem", instructions=INSTRUCTIONS, log_level="ERROR")
-    tools: dict[str, Callable[..., Any]] = {
-        "tandem_ask": served.ask,
-        "tandem_extract": served.extract,
-        "tandem_sentiment": served.sentiment,
-        "tandem_classify": served.classify,
-        "tandem_faq": served.faq,
-        "tandem_explain": served.explain,
-        "tandem_report": served.report,
+    settings = served.tandem.services.settings
+    tools = {
+        name: StrictTool.from_function(tool, name=name) for name, tool in served.tools().items()
     }
-    for name, tool in tools.items():
-        server.add_tool(tool, name=name)
-    return server
+
+    class Server(MCPServer):
+        """Looks at the arguments before the `mcp` package does."""
+
+        async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+            try:
+                if name in tools:
+                    tools[name].checked(arguments)
+            except InvalidRequest as error:
+                raise ToolError(words_of(error, settings)) from None
+            return await super().call_tool(name, arguments, context)
+
+    return Server(
+        "tandem", instructions=INSTRUCTIONS, log_level="ERROR", tools=list(tools.values())
+    )
 
 
 def serve_stdio(settings: Settings, tenant: str = "", private_only: bool = False) -> None:

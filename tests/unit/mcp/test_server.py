@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 from mcp import Client
 
 from tandem.app import Tandem
@@ -50,6 +53,9 @@ async def test_every_tool_says_what_it_takes_and_gives(tmp_path: Path) -> None:
     }
     assert all(tool.description and tool.output_schema for tool in tools.values())
     assert tools["tandem_ask"].input_schema["required"] == ["text"]
+    assert all(tool.input_schema["additionalProperties"] is False for tool in tools.values())
+    asking = [name for name in tools if name != "tandem_report"]
+    assert all("text" in tools[name].input_schema["properties"] for name in asking)
     answer = tools["tandem_sentiment"].output_schema or {}
     assert {"status", "output", "cost", "all_llm_cost", "reasons"} <= set(answer["required"])
 
@@ -88,6 +94,46 @@ async def test_errors_come_in_tandems_words_and_masked(tmp_path: Path) -> None:
     assert "(invalid_request)" in long.content[0].text
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("faq", {"text": ["QUINCE"]}, "text must be a text"),
+        ("faq", {"text": ""}, "text must not be empty"),
+        ("faq", {}, "text is missing"),
+        ("faq", {"text": "x", "QUINCE": 1}, "an argument that is not known. It takes: text."),
+        ("faq", {"question": "QUINCE"}, "It takes: text."),
+        ("faq", {"text": "x", "a": 1, "b": 2}, "2 arguments that are not known"),
+        ("sentiment", {"text": "x", "labels": ["QUINCE"]}, "labels must have at least 2 entries"),
+        ("classify", {"text": "x", "labels": 7}, "labels must be a list"),
+        ("ask", {"text": "x", "sensitivity": "QUINCE"}, "sensitivity must be one of 'none'"),
+        ("ask", {"text": "x", "quality": 7}, "quality must be at most 1"),
+        ("ask", {"text": "x", "deadline_ms": "QUINCE"}, "deadline_ms must be a whole number"),
+        ("ask", {"text": "x", "documents": [{"QUINCE": "x"}]}, "documents.0.name is missing"),
+        ("extract", {"text": "x", "output_schema": 7}, "output_schema must be an object or must"),
+        ("report", {"days": 0}, "days must be at least 1"),
+    ],
+)
+async def test_wrong_arguments_are_told_in_tandems_words_and_not_quoted(
+    tmp_path: Path, tool: str, arguments: dict[str, Any], words: str
+) -> None:
+    async with client(tmp_path) as asked:
+        told = await asked.call_tool(f"tandem_{tool}", arguments)
+    said = told.content[0].text
+    assert told.is_error
+    assert said.startswith(f"tandem_{tool}")
+    assert words in said
+    assert "It takes: " in said
+    assert said.endswith("(invalid_request)")
+    assert not {"QUINCE", "pydantic", "input_value"} & set(re.findall(r"\w+", said))
+
+
+async def test_a_list_that_comes_as_text_is_read(tmp_path: Path) -> None:
+    async with client(tmp_path, "positive") as asked:
+        arguments = {"text": "Lovely.", "labels": json.dumps(LABELS)}
+        told = await asked.call_tool("tandem_sentiment", arguments)
+    assert told.structured_content["output"]["label"] == "positive"
+
+
 async def test_an_unforeseen_error_quotes_nothing(tmp_path: Path) -> None:
     with tandem(tmp_path) as made:
 
@@ -113,7 +159,10 @@ async def test_tenant_and_privacy_are_those_of_the_server(tmp_path: Path) -> Non
 
         made.arun = arun  # type: ignore[method-assign]
         async with Client(build_server(Served(made, "acme", True))) as asked:
-            await asked.call_tool("tandem_ask", {"text": "x", "tenant": "other"})
+            other = await asked.call_tool("tandem_ask", {"text": "x", "tenant": "other"})
+            await asked.call_tool("tandem_ask", {"text": "x"})
+    assert other.is_error
+    assert len(seen) == 1
     assert seen[0]["tenant"] == "acme"
     assert seen[0]["context"].private_only
 
