@@ -6,13 +6,11 @@ hard gates first, then the gate `score`.
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from tandem.models.tier import TierCall
+from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.label_acceptance import Rules
 from tandem.nodes.scored_base import Scored
 from tandem.nodes.stages import Judgement, is_second_try, unseen
@@ -93,15 +91,3 @@ def scored(task: Task, made: SignalCalibration, rules: Rules, identity: str) -> 
         note = "the calibration was made with another prompt: SLM answers pass by their gates only"
     kind = ScoredRetryTask if isinstance(task, OwnRetry) else ScoredTask
     return kind(task, rules, made, note)
-
-
-def source_sum(task: Task) -> str:
-    """A short hash of the file that `task` is written in, where its prompts stand."""
-    return _source_sum(type(task))
-
-
-@cache
-def _source_sum(kind: type) -> str:
-    module = inspect.getmodule(kind)
-    source = inspect.getsource(module) if module else kind.__qualname__
-    return hashlib.sha256(source.encode()).hexdigest()[:16]

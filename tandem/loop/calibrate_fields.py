@@ -23,7 +23,7 @@ from tandem.loop.labelled import LabelledRows, split
 from tandem.loop.measuring import Progress
 from tandem.loop.options import Options, refuse_too_few
 from tandem.models.identity import tier_identity
-from tandem.nodes.scored import source_sum
+from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.scored_fields import kept_fields, key_of
 from tandem.nodes.task import Task
 from tandem.quality.calibration import curves

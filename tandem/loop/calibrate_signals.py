@@ -22,8 +22,8 @@ from tandem.loop.options import Options, refuse_too_few
 from tandem.loop.sketch import signal_sketch
 from tandem.models.identity import tier_identity
 from tandem.models.tier import CallContext
+from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.run_task import attempted
-from tandem.nodes.scored import source_sum
 from tandem.nodes.task import Prepared, Task
 from tandem.quality.calibration import curves
 from tandem.quality.calibration.examples import same_key

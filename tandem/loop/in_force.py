@@ -14,8 +14,9 @@ from tandem.graphs.tasks import calibrations
 from tandem.loop.drift_records import Shipped
 from tandem.models.identity import tier_identity
 from tandem.nodes.calibrated import CalibratedLabels, Plan
+from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.labels import LabelTask
-from tandem.nodes.scored import ScoredTask, source_sum
+from tandem.nodes.scored import ScoredTask
 from tandem.nodes.shadow import layers
 from tandem.nodes.task import Task
 from tandem.quality.calibration.calibration import LabelCalibration

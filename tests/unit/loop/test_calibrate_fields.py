@@ -26,8 +26,8 @@ from tandem.loop.calibrate_signals import KnownRow, Tried
 from tandem.loop.options import Options
 from tandem.models.tier import Completion
 from tandem.nodes.extract import Extract
+from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.label_acceptance import Rules
-from tandem.nodes.scored import source_sum
 from tandem.nodes.scored_fields import ScoredFieldsTask, key_of
 from tandem.nodes.stages import UNSEEN
 from tandem.quality.calibration.field_calibration import FieldCalibration

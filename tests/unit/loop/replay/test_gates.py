@@ -14,8 +14,8 @@ from tandem.ledger.store import Ledger
 from tandem.loop.replay.replaying import replay
 from tandem.models.identity import tier_identity
 from tandem.nodes.extract import Extract
+from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.label_acceptance import SCORE
-from tandem.nodes.scored import source_sum
 from tandem.quality.calibration.monotone import Monotone
 from tandem.quality.calibration.score import SignalScore
 from tandem.quality.calibration.signal_calibration import SignalCalibration
