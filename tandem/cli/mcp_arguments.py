@@ -6,7 +6,7 @@ with the values: these may be a request's text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from mcp.server.mcpserver.tools import Tool
@@ -35,31 +35,30 @@ _WORDS: Final[Mapping[str, str]] = {
 _OTHER: Final = "does not fit the tool's schema"
 
 
-class StrictTool(Tool):
-    """A tool that refuses arguments that it does not know."""
+def strict_tool(function: Callable[..., Any], name: str) -> Tool:
+    """`function` as a tool that tells clients that it takes no other arguments."""
+    tool = Tool.from_function(function, name=name)
+    tool.parameters["additionalProperties"] = False
+    return tool
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Tell clients that there are no other arguments."""
-        super().model_post_init(context)
-        self.parameters["additionalProperties"] = False
 
-    def checked(self, arguments: Mapping[str, Any]) -> None:
-        """Nothing, where the tool can be called so.
+def check_arguments(tool: Tool, arguments: Mapping[str, Any]) -> None:
+    """Nothing, where the tool can be called so.
 
-        Raises
-        ------
-        InvalidRequest: names the arguments that are known, and no value.
-        """
-        known = list(self.parameters["properties"])
-        takes = f"It takes: {', '.join(known)}."
-        # Not by name: what stands where a name should may be anything.
-        if unknown := len(arguments.keys() - set(known)):
-            each = "an argument that is" if unknown == 1 else f"{unknown} arguments that are"
-            raise InvalidRequest(f"{self.name} was called with {each} not known.", takes)
-        try:
-            self.fn_metadata.validate_arguments(dict(arguments))
-        except ValidationError as error:
-            raise InvalidRequest(f"{self.name}: {_wrong(error)}.", takes) from None
+    Raises
+    ------
+    InvalidRequest: names the arguments that are known, and no value.
+    """
+    known = list(tool.parameters["properties"])
+    takes = f"It takes: {', '.join(known)}."
+    # Not by name: what stands where a name should may be anything.
+    if unknown := len(arguments.keys() - set(known)):
+        each = "an argument that is" if unknown == 1 else f"{unknown} arguments that are"
+        raise InvalidRequest(f"{tool.name} was called with {each} not known.", takes)
+    try:
+        tool.fn_metadata.validate_arguments(dict(arguments))
+    except ValidationError as error:
+        raise InvalidRequest(f"{tool.name}: {_wrong(error)}.", takes) from None
 
 
 def _wrong(error: ValidationError) -> str:
@@ -73,12 +72,10 @@ def _wrong(error: ValidationError) -> str:
 
 def _place(loc: Sequence[int | str]) -> str:
     """The place of an argument, by names of the schema alone."""
+    argument, *inside = loc
     known = Document.__annotations__
-    return ".".join(str(part) for part in (loc[0], *(p for p in loc[1:] if _is_plain(p, known))))
-
-
-def _is_plain(part: int | str, known: Mapping[str, Any]) -> bool:
-    return isinstance(part, int) or part in known
+    named = [part for part in inside if isinstance(part, int) or part in known]
+    return ".".join(str(part) for part in (argument, *named))
 
 
 def _words(each: Mapping[str, Any]) -> str:

@@ -221,16 +221,14 @@ def build_server(served: Served) -> MCPServer:
         from mcp.server.mcpserver import MCPServer
         from mcp.server.mcpserver.exceptions import ToolError
 
-        from tandem.cli.mcp_arguments import StrictTool
+        from tandem.cli.mcp_arguments import check_arguments, strict_tool
     except ImportError as error:
         raise McpError(
             "`tandem mcp serve` needs the extra `mcp`, which is not installed.",
             "`pip install 'tandem-lm[mcp]'`",
         ) from error
     settings = served.tandem.services.settings
-    tools = {
-        name: StrictTool.from_function(tool, name=name) for name, tool in served.tools().items()
-    }
+    tools = {name: strict_tool(tool, name) for name, tool in served.tools().items()}
 
     class Server(MCPServer):
         """Looks at the arguments before the `mcp` package does."""
@@ -238,7 +236,7 @@ def build_server(served: Served) -> MCPServer:
         async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
             try:
                 if name in tools:
-                    tools[name].checked(arguments)
+                    check_arguments(tools[name], arguments)
             except InvalidRequest as error:
                 raise ToolError(words_of(error, settings)) from None
             return await super().call_tool(name, arguments, context)
