@@ -7,13 +7,15 @@ identifiable: a setting that is added later is told, never overlooked.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from tandem.errors import InvalidRequest
+from tandem.models.files import own_path, recorded_sum
 from tandem.models.identity import tier_identity
+from tandem.models.presets import apply_preset
 from tandem.records import TierName
 from tandem.settings import Settings
 
@@ -26,7 +28,9 @@ _HARMLESS: Final = (
     "currency", "models.*.price*", "models.*.url", "models.*.api_key_env", "models.*.path",
     "models.*.threads", "models.*.slots",
 )  # fmt: skip
-"""Prices are here because they change no answer: what they change is computed anyway."""
+"""Prices are here because they change no answer: what they change is computed anyway. Where a file
+lies and at which address a server is are harmless only where the model is the same one: see
+`changed_tiers`."""
 _REPLAYED: Final = (
     "models.*", "tiers.*", "tasks.*.slm", "tasks.*.llm", "tasks.*.min_margin", "tasks.*.quality",
     "tasks.*.escalation", "tasks.*.error_price", "tasks.*.first_tier", "policy.rules*",
@@ -71,10 +75,14 @@ class Changes:
     new: Settings
     keys: tuple[str, ...]
     unfollowed: tuple[Unfollowed, ...]
+    _changed: dict[str, tuple[TierName, ...]] = field(default_factory=dict)
+
+    def harmless(self, task: str) -> bool:
+        """Whether nothing but prices differs for `task`, and what no answer hangs on."""
+        return self._harmless_keys and not self.changed_tiers(task)
 
     @cached_property
-    def harmless(self) -> bool:
-        """Whether nothing but prices differs, and what no answer hangs on."""
+    def _harmless_keys(self) -> bool:
         return all(any(fnmatchcase(key, one) for one in _HARMLESS) for key in self.keys)
 
     def touches(self, *patterns: str) -> bool:
@@ -90,12 +98,31 @@ class Changes:
         return f"{', '.join(named)} differs, and no replay follows what it does" if named else ""
 
     def changed_tiers(self, task: str) -> tuple[TierName, ...]:
-        """The tiers whose models are others for `task`."""
-        tiers: tuple[TierName, ...] = ("slm", "llm")
-        return tuple(tier for tier in tiers if self._identity(tier, task))
+        """The tiers whose models are others for `task`, or may be: a server at another address
+        may serve anything under the same name."""
+        if task not in self._changed:
+            tiers: tuple[TierName, ...] = ("slm", "llm")
+            self._changed[task] = tuple(tier for tier in tiers if self._is_another(tier, task))
+        return self._changed[task]
 
-    def _identity(self, tier: TierName, task: str) -> bool:
-        return tier_identity(self.old, tier, task) != tier_identity(self.new, tier, task)
+    def _is_another(self, tier: TierName, task: str) -> bool:
+        before, after = _sources(self.old, tier, task), _sources(self.new, tier, task)
+        return before != after or (
+            tier_identity(self.old, tier, task) != tier_identity(self.new, tier, task)
+        )
+
+
+def _sources(settings: Settings, tier: TierName, task: str) -> list[str]:
+    """Where each model of a chain is had from, as far as its identity does not tell which it is:
+    a server's address; a file's path, where no sum of the file is recorded."""
+    return [_source(settings, name) for name in settings.chain(tier, task)]
+
+
+def _source(settings: Settings, name: str) -> str:
+    if settings.models[name].backend != "embedded":
+        return apply_preset(settings.models[name]).url
+    path = own_path(name, settings)
+    return "" if path is None or recorded_sum(path) else str(path)
 
 
 def changes(old: Settings, new: Settings) -> Changes:

@@ -112,7 +112,7 @@ class Following:
 
     def _untouched(self, run: LoggedRun) -> bool:
         """Whether nothing that decides differs, or the run ended before anything was decided."""
-        if self.changes.harmless and not self.spending.diverged:
+        if self.changes.harmless(run.task) and not self.spending.diverged:
             return True
         return not run.first_tier and run.error_code not in ("policy_refused", "budget_spent")
 
@@ -122,7 +122,7 @@ class Following:
             return unknown("prompt", why)
         if self._others_asked(run, run.attempts):
             return unknown("model")
-        if judges is None and not self.changes.harmless:
+        if judges is None and not self.changes.harmless(run.task):
             return unknown("prompt", "their task is not one that these settings know")
         return None
 

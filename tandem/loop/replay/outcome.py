@@ -26,7 +26,7 @@ NOBODY: Final = -2
 _REFUSED: Final = ("policy_refused", "budget_spent")
 TOLD: Final[dict[Why, str]] = {
     "never_tried": "the tier that would be asked never saw them",
-    "model": "another model would answer",
+    "model": "another model (another file, another server's address) would answer",
     "steps": "a part of their work would go otherwise, and what follows hangs on it",
     "retry": "the SLM would be asked once more, which the LLM was asked in its place",
     "few_llm": "too few answers of the LLM to this task are logged to tell what one costs",

@@ -17,11 +17,20 @@ SLM = Price(per_million_input=1.0, per_million_output=2.0)
 LLM = Price(per_million_input=10.0, per_million_output=20.0)
 
 
-def settings(folder: Path, slm: Price = SLM, llm: Price = LLM, **sections: Any) -> Settings:
-    """Settings whose two models answer at these prices; nothing that ships scores anything."""
+def settings(
+    folder: Path,
+    slm: Price = SLM,
+    llm: Price = LLM,
+    slm_is: Any = None,
+    llm_is: Any = None,
+    **sections: Any,
+) -> Settings:
+    """Settings whose two models answer at these prices; nothing that ships scores anything.
+    `slm_is` and `llm_is` say which models they are, where those are not the shipped ones."""
+    own, its = {"model": "qwen2.5-coder-0.5b-instruct"}, {"model": "qwen2.5-coder-1.5b-instruct"}
     models = {
-        "slm-embedded": Model(model="qwen2.5-coder-0.5b-instruct", private=True, price=slm),
-        "llm-embedded": Model(model="qwen2.5-coder-1.5b-instruct", price=llm),
+        "slm-embedded": Model(**(slm_is or own), private=True, price=slm),
+        "llm-embedded": Model(**(llm_is or its), price=llm),
     }
     given = {"models": models, "calibration": {"shipped": False}, **sections}
     return Settings(home=folder, **given)

@@ -17,6 +17,7 @@ from tandem.ledger.report import report
 from tandem.ledger.store import Ledger
 from tandem.loop.replay.logged import Window
 from tandem.loop.replay.replaying import refuse_empty, replay
+from tandem.models.files import record_sum
 from tandem.settings import LedgerSettings, Policy, Price, Settings, TaskSettings
 from tests.unit.ledger.rows import answer, attempt
 from tests.unit.loop.replay.ledgers import LLM, SLM, Writer, llm_try, settings, slm_try
@@ -256,6 +257,50 @@ def test_another_model_is_another_matter(ledger: Ledger, written: Writer, tmp_pa
     new = settings(tmp_path, tiers={"llm": {"model": "slm-embedded"}})
     line = only(ledger, settings(tmp_path), new)
     assert (line["same"], line["unknown"][0]["runs"]) == (1, 1)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_another_file_of_the_same_size_is_another_model(
+    ledger: Ledger, written: Writer, tmp_path: Path, recorded: bool
+) -> None:
+    written.accepted("r1")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.gguf").write_bytes(b"weights")
+        if recorded:
+            record_sum(tmp_path / f"{name}.gguf", name * 64)
+    old, new = (settings(tmp_path, slm_is={"path": str(tmp_path / f"{name}.gguf")})
+                for name in ("a", "b"))  # fmt: skip
+    line = only(ledger, old, new)
+    assert (line["same"], line["unknown"][0]["runs"]) == (0, 1)
+    assert "another file" in line["unknown"][0]["why"]
+    assert only(ledger, old, old)["same"] == 1
+
+
+def test_the_same_file_elsewhere_is_the_same_model(
+    ledger: Ledger, written: Writer, tmp_path: Path
+) -> None:
+    written.accepted("r1")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.gguf").write_bytes(b"weights")
+        record_sum(tmp_path / f"{name}.gguf", "a" * 64)
+    old, new = (settings(tmp_path, slm_is={"path": str(tmp_path / f"{name}.gguf")})
+                for name in ("a", "b"))  # fmt: skip
+    assert only(ledger, old, new)["same"] == 1
+
+
+def test_a_server_at_another_address_may_be_another_model(
+    ledger: Ledger, written: Writer, tmp_path: Path
+) -> None:
+    written.accepted("r1")
+    written.escalated("r2")
+
+    def at(host: str) -> Settings:
+        served = {"backend": "openai", "model": "large", "url": f"https://{host}.example/v1"}
+        return settings(tmp_path, llm_is=served)
+
+    line = only(ledger, at("a"), at("b"))
+    assert (line["same"], line["unknown"][0]["runs"]) == (1, 1)
+    assert only(ledger, at("a"), at("a"))["same"] == 2
 
 
 def test_a_setting_that_no_replay_follows_is_named(
