@@ -97,6 +97,8 @@ class CachedTier:
     first_private: the first model is private: it may answer what the guard refuses.
     keeps: whether an answer in this context may be kept; None: any.
     sent: gets each prompt that goes (or once went) to a model that is not private.
+    adapter_sum: the sum of the adapter's file that answers under a name; empty where it is not
+        known: then nothing is kept.
     """
 
     inner: Tier
@@ -108,6 +110,7 @@ class CachedTier:
     sent: Callable[[str], None] | None = None
     first_private: bool = False
     keeps: Callable[[CallContext], bool] | None = None
+    adapter_sum: Callable[[str], str] = lambda _name: ""
 
     @property
     def name(self) -> TierName:
@@ -160,8 +163,7 @@ class CachedCall:
             "schema": prompt.schema,
             "choices": prompt.choices,
             "temperature": prompt.temperature,
-            # Only where there is one: what was kept before there were adapters is found again.
-            **({"adapter": prompt.adapter} if prompt.adapter else {}),
+            **self._adapter(prompt),
         }
 
         def ask(call: TierCall) -> dict[str, Any]:
@@ -223,9 +225,18 @@ class CachedCall:
         self._log.spend(kept["seconds"])
         return kept
 
+    def _adapter(self, prompt: Prompt) -> dict[str, list[str]]:
+        """What is told of the adapter: its name may be another's tomorrow, its sum may not. Nothing
+        where there is none: what was kept before there were adapters is found again."""
+        if not prompt.adapter:
+            return {}
+        return {"adapter": [prompt.adapter, self._tier.adapter_sum(prompt.adapter)]}
+
     def _key(self, asked: Mapping[str, Any]) -> str:
-        """What the answer is kept under; empty where only a private model may answer, and who
-        answered what is kept is not known. Raises EgressBlocked where none may."""
+        """What the answer is kept under; empty where only a private model may answer or the adapter
+        is not known, so that who answered cannot be told. Raises EgressBlocked where none may."""
+        if not all(asked.get("adapter", ())):
+            return ""
         if self._tier.release is not None and self._context.private_only:
             return ""
         try:

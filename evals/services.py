@@ -67,7 +67,12 @@ class EvalServices(Services):
             sent=self.sent.append,
             first_private=model.private,
             keeps=self._may_be_kept,
+            adapter_sum=self._adapter_sum,
         )
+
+    def _adapter_sum(self, name: str) -> str:
+        sums = {card.name: card.sha256 for card in self.adapters.in_force().values()}
+        return sums.get(name, "")
 
     def _may_be_kept(self, context: CallContext) -> bool:
         """Kept answers hold the originals of what was redacted."""

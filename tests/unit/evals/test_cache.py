@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tandem.models.tier import CallContext, Completion, Prompt, ToolCall
 from tandem.settings import Model, Price, Settings
 from tests.unit.evals.fakes import RuleTier
 from tests.unit.fakes import completion
+from tests.unit.models.test_adapters import finished
 
 ANSWER = completion("yes it is", seconds=2.5, cost=0.25, model="small")
 PROMPT = Prompt([{"role": "user", "content": "Is it?"}], 10, choices=["yes it is", "no"])
@@ -83,6 +86,45 @@ def test_the_fingerprint_sees_files_and_settings_but_not_prices(tmp_path: Path) 
     assert sum_of(context=4096) != plain
     file.write_bytes(b"GGUF12")
     assert sum_of() != plain
+
+
+def test_another_adapter_of_the_same_name_is_asked_anew(tmp_path: Path) -> None:
+    inner = RuleTier("slm", lambda _: ANSWER)
+    prompt = dataclasses.replace(PROMPT, adapter="mine")
+    for adapter_sum, asked in (("a" * 64, 1), ("a" * 64, 1), ("b" * 64, 2), ("b" * 64, 2)):
+        made = tier(tmp_path, inner, adapter_sum={"mine": adapter_sum}.__getitem__)
+        bound(made).complete(prompt)
+        assert inner.asked == asked
+    bound(made).complete(PROMPT)
+    assert inner.asked == 3
+
+
+def test_what_an_unknown_adapter_answered_is_not_kept(tmp_path: Path) -> None:
+    inner = RuleTier("slm", lambda _: ANSWER)
+    for _ in range(2):
+        bound(tier(tmp_path, inner)).complete(dataclasses.replace(PROMPT, adapter="unknown"))
+    assert inner.asked == 2
+
+
+def test_the_sum_is_that_of_the_adapter_in_force(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, models={"slm-embedded": Model(path="own.gguf")})
+    services = EvalServices(settings, AnswerCache(tmp_path / "a.sqlite"), tmp_path / "l.sqlite")
+    made: Any = services.tier("slm")
+    card = finished(services.adapters, "mine")
+    assert made.adapter_sum("mine") == ""
+    services.adapters.promote("mine")
+    assert made.adapter_sum("mine") == card.sha256
+    services.close()
+
+
+def test_answers_that_were_kept_before_are_found_again(tmp_path: Path) -> None:
+    """Days of measured answers are kept under such keys: this one never changes."""
+    made = tier(tmp_path, RuleTier("slm", lambda _: ANSWER))
+    bound(made).complete(PROMPT)
+    made.cache.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.sqlite")) as file:
+        keys = [key for (key,) in file.execute("SELECT key FROM answers")]
+    assert keys == ["3d4ce5a9c0d92f6f12e469abae67071692080e9770d0738154e45c54725b118a"]
 
 
 def test_kept_answers_cost_what_they_cost_now(tmp_path: Path) -> None:
