@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
 from typing_extensions import TypedDict
 
+from tandem.loop.harmless_words import Words, telling, words_of
 from tandem.loop.improve.rows import Row
 from tandem.loop.labelled import drawn
 from tandem.models.embeddings import embed_all
-from tandem.privacy.checked import Scan, Unchecked, checked
+from tandem.privacy.checked import Scan
 from tandem.quality.calibration.examples import same_key
 from tandem.services import Services
 
 MOST_ROWS: Final = 2000
 """More are sampled, by a hash of their text: the distances of so many fit into memory."""
 OTHER: Final = "other"
-WORDS: Final = 3
-_WORD: Final = re.compile(r"[^\W\d_]{3,20}")
-_STARTS: Final = re.compile(r"(?:^|[.!?:\n\"“(])\s*$")
 
 
 class Cluster(TypedDict):
@@ -54,12 +51,11 @@ def _of_task(services: Services, task: str, rows: Sequence[Row], least: int) -> 
     groups: dict[int, list[Row]] = {}
     for row, group in zip(rows, _groups(services, rows, least), strict=True):
         groups.setdefault(group, []).append(row)
-    everywhere, total = _words(rows, services.detector), len(rows)
-    told = []
-    for group, own in groups.items():
-        words = _name(own, everywhere, total, services.detector, least) if group >= 0 else [OTHER]
-        told.append(_told(task, words, own))
-    return told
+    words = words_of((row.text for row in rows), services.detector)
+    return [
+        _told(task, _name(own, words, services.detector, least) if group >= 0 else [OTHER], own)
+        for group, own in groups.items()
+    ]
 
 
 def _groups(services: Services, rows: Sequence[Row], least: int) -> list[int]:
@@ -73,45 +69,14 @@ def _groups(services: Services, rows: Sequence[Row], least: int) -> list[int]:
     return found
 
 
-def _name(
-    rows: Sequence[Row], everywhere: Counter[str], total: int, scan: Scan, least: int
-) -> list[str]:
-    """Words that tell these rows from the others; none that few texts hold, that is sensitive in
-    any of them, or that is written as a name is."""
-    from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
-        ENGLISH_STOP_WORDS,
-    )
-
-    own = _words(rows, scan)
-    fit = [word for word, n in own.items() if n >= least and word not in ENGLISH_STOP_WORDS]
+def _name(rows: Sequence[Row], everywhere: Words, scan: Scan, least: int) -> list[str]:
+    """Words that tell these rows from the others; see loop/harmless_words.py."""
+    own = words_of((row.text for row in rows), scan)
 
     def lead(word: str) -> float:
-        return own[word] / len(rows) - everywhere[word] / total
+        return own.counts[word] / own.texts - everywhere.counts[word] / everywhere.texts
 
-    return sorted(fit, key=lambda word: (-lead(word), -own[word], word))[:WORDS]
-
-
-def _words(rows: Sequence[Row], scan: Scan) -> Counter[str]:
-    """In how many texts each harmless word stands."""
-    made, seen, capital = Counter[str](), Counter[str](), Counter[str]()
-    barred: set[str] = set()
-    for row in rows:
-        try:
-            spans = [(each.start, each.end) for each in checked(row.text, scan)]
-        except Unchecked:
-            continue
-        here = set()
-        for found in _WORD.finditer(row.text):
-            word = found.group().lower()
-            here.add(word)
-            if any(start < found.end() and found.start() < end for start, end in spans):
-                barred.add(word)
-            if not _STARTS.search(row.text[max(0, found.start() - 4) : found.start()]):
-                seen[word] += 1
-                capital[word] += found.group()[0].isupper()
-        made.update(here)
-    barred |= {word for word, n in seen.items() if 2 * capital[word] > n}
-    return Counter({word: n for word, n in made.items() if word not in barred})
+    return telling(own, [everywhere], least, lead)
 
 
 def _told(task: str, words: list[str], rows: Sequence[Row]) -> Cluster:
