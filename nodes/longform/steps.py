@@ -9,13 +9,14 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from tandem.errors import EgressBlocked, ModelError, TandemError
+from tandem.errors import DeadlineExceeded, EgressBlocked, ModelError, TandemError
 from tandem.models.tier import TierCall
 from tandem.nodes.binding import context_of
 from tandem.nodes.longform.drafting import fitted, next_section, opened_end, planned
 from tandem.nodes.longform.lengths import word_count
 from tandem.nodes.longform.reaching import Reach, Reached
 from tandem.nodes.longform.state import LongformState
+from tandem.nodes.longform.stopping import remedied, told
 from tandem.nodes.longform.task import longform
 from tandem.nodes.longform.writing import Section
 from tandem.nodes.state import Context
@@ -43,6 +44,8 @@ class Outline:
         plan = {**prepared, **(found.result or {"outline": []})}
         update = {"prepared": plan, "sections": list(plan["done"]), "stopped": "", "opened": False}
         runtime.stream_writer({"outline": {"sections": len(plan["outline"])}})
+        if found.error and found.error["code"] == DeadlineExceeded.code:
+            update["error"] = remedied(found.error)
         return {
             **update,
             "attempts": [*state["attempts"], *found.attempts],
@@ -93,19 +96,33 @@ class Finish:
         """Put the text together."""
         if not state["sections"]:
             # The error's own attempt is the last one, and decides where the run goes.
-            return {"next": "end"}
+            error = state["attempts"][-1]["error"]
+            late = error is not None and error["code"] == DeadlineExceeded.code
+            return {"next": "end", **({"error": remedied(error)} if error and late else {})}
         reach = Reach(self.services, state, runtime, "synthesise")
         reached: Reached[Any] = Reached()
-        reach.note(reached, self._finished(state, reach.bound(_finishing(state))))
-        return {"attempts": [*state["attempts"], *reached.attempts], "next": "end"}
+        attempt, stopped = self._finished(state, reach.bound(_finishing(state)))
+        reach.note(reached, attempt)
+        update: dict[str, Any] = {
+            "attempts": [*state["attempts"], *reached.attempts],
+            "next": "end",
+        }
+        late = stopped == DeadlineExceeded.code and attempt["output"] is not None
+        if late and longform(self.services).check(state["prepared"], attempt):
+            update["decision"] = told(state["decision"], attempt["output"])
+        return update
 
-    def _finished(self, state: LongformState, call: TierCall) -> Attempt:
-        plan, sections = state["prepared"], state["sections"]
+    def _finished(self, state: LongformState, call: TierCall) -> tuple[Attempt, str]:
+        """The attempt, and the code of the error that cut the text short."""
+        plan, sections, stopped = state["prepared"], state["sections"], state["stopped"]
+        short = ""
         try:
-            sections = sections if state["stopped"] else fitted(plan, sections, call)
-        except (ModelError, EgressBlocked):
+            sections = sections if stopped else fitted(plan, sections, call)
+        except (ModelError, EgressBlocked) as error:
             log.info("a long text could not be brought to its length")  # the gates tell
-        return longform(self.services).finished(plan, sections, call, state["stopped"])
+            short = error.code
+        made = longform(self.services).finished(plan, sections, call, stopped)
+        return made, stopped or short
 
 
 def _finishing(state: LongformState) -> TierName:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from tandem.cli.continuing import CONTINUE, going_on
 from tandem.cli.requests import EXIT_BY_STATUS, schema_of, text_of
 from tandem.cli.sources import coverage_text, decided_by, sources_text, with_left_out
 from tandem.errors import TandemError
@@ -33,6 +34,12 @@ def command(
     file: Annotated[list[Path] | None, typer.Option(help="A document; may be repeated.")] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Its files are the documents to research in.")
+    ] = None,
+    go_on: Annotated[
+        Path | None,
+        typer.Option(
+            "--continue", help="An unfinished text, or its answer as JSON: write the rest of it."
+        ),
     ] = None,
     sensitivity: Annotated[str, typer.Option(help="Raise the sensitivity.")] = "",
     deadline_ms: Annotated[int | None, typer.Option(help="Answer within this time.")] = None,
@@ -75,7 +82,11 @@ def command(
     with Tandem(settings) as tandem:
         try:
             context = Context(private_only=private_only)
-            answer = tandem.run(text_of(text), context=context, **fields)
+            asked = text_of(text)
+            if go_on is not None:
+                fields = {**going_on(asked, go_on), **fields}
+                asked = CONTINUE
+            answer = tandem.run(asked, context=context, **fields)
         except TandemError as error:
             if error.answer is not None and (as_json or error.answer["attempts"]):
                 show(with_left_out(error.answer, folder), settings.currency, as_json)

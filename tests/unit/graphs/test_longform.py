@@ -82,6 +82,41 @@ def test_a_stop_leaves_a_draft_that_says_what_is_missing(tmp_path: Path, error: 
     assert "waits for a person" in " ".join(answer["reasons"])
 
 
+LATE = DeadlineExceeded("The time ran out.", "Allow more.")
+
+
+def test_where_time_is_up_the_way_out_is_told(tmp_path: Path) -> None:
+    answer = ask(FakeServices(tmp_path, llm=[TWO, prose(120, "a"), LATE, TOP]))
+    assert answer["status"] == "needs_review"
+    (told,) = [each for each in answer["reasons"] if "time was up" in each]
+    assert "1 of 2 sections" in told
+    for way in ("--deadline-ms", "async", '"continue"', "--continue"):
+        assert way in told
+
+
+@pytest.mark.parametrize("replies", [[LATE], [TWO, LATE]])
+def test_where_time_is_up_before_any_section_the_error_names_more_time(
+    tmp_path: Path, replies: list[Reply]
+) -> None:
+    answer = ask(FakeServices(tmp_path, llm=replies))
+    assert answer["status"] == "failed"
+    assert answer["error"] is not None
+    assert answer["error"]["code"] == "deadline"
+    assert "--deadline-ms" in answer["error"]["remedy"]
+
+
+def test_a_text_that_got_too_little_time_for_its_length_tells_so_too(tmp_path: Path) -> None:
+    replies = [TWO, prose(60, "a"), LATE, prose(60, "b"), LATE, LATE, TOP]
+    answer = ask(FakeServices(tmp_path, llm=replies))
+    assert "time was up" in " ".join(answer["reasons"])
+
+
+def test_a_whole_text_whose_time_was_just_up_says_nothing_of_it(tmp_path: Path) -> None:
+    answer = ask(FakeServices(tmp_path, llm=[TWO, prose(120, "a"), prose(120, "b"), LATE]))
+    assert answer["status"] == "accepted"
+    assert "time was up" not in " ".join(answer["reasons"])
+
+
 def test_without_any_section_the_error_is_told(tmp_path: Path) -> None:
     answer = ask(FakeServices(tmp_path, llm=[TWO, DOWN]))
     assert answer["status"] == "failed"
