@@ -195,7 +195,7 @@ def _mcp(settings: Settings) -> Iterator[Check]:
     for name, server in settings.mcp.servers.items():
         accepted = sum(tool in known.get(name, {}) for tool in server.tools)
         ok = accepted == len(server.tools)
-        remedy = "" if ok else f"Look at them: `tandem mcp check {name}`, then --accept."
+        remedy = "" if ok else f"`tandem mcp check {name}` shows them, and how to accept."
         told = f"{accepted} of {len(server.tools)} allowed tools are accepted"
         yield Check(f"mcp {name}", ok, told, remedy)
 

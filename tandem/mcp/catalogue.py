@@ -46,7 +46,7 @@ def read(file: Path) -> dict[str, dict[str, Offer]]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise McpError(
             f"{file} is no list of accepted MCP tools; none is offered.",
-            "Delete it, and accept the tools again with `tandem mcp check --accept`.",
+            "Delete it, and accept the tools again as `tandem mcp check` says.",
         ) from None
 
 

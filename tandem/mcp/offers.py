@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -67,6 +67,13 @@ def digest_of(said: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of what a server says of a tool: name, description and both schemas."""
     parts = [said.get(key) for key in ("name", "description", "inputSchema", "outputSchema")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def digest_of_all(offers: Iterable[tuple[str, Offer]]) -> str:
+    """16 hex digits of SHA-256 that name a set of offers, each with its server: whoever accepts
+    them accepts these and no others."""
+    parts = sorted((server, offer.name, offer.digest) for server, offer in offers)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class McpSettings(Section):
 
     servers: dict[str, McpServer] = Field(default_factory=dict)
     accepted: str = ".tandem/mcp.json"
-    """The tools as a person accepted them (`tandem mcp check --accept`)."""
+    """The tools as a person accepted them (`tandem mcp check --accept DIGEST`)."""
     description_chars: int = Field(default=300, ge=20, le=2000)
     schema_chars: int = Field(default=10_000, ge=100)
     message_bytes: int = Field(default=2_000_000, ge=10_000)
