@@ -47,7 +47,7 @@ _OF_TASKS: Final = {
     "limits.agent_": ("agent",),
     "limits.tool_": ("agent",),
     "knowledge.": ("faq", "support_reply", "research", "agent"),
-    "adapters.": ("sentiment", "document_classification"),
+    "adapters.": ("sentiment", "document_classification", "extraction"),
 }
 
 

@@ -16,6 +16,7 @@ from tandem.loop.select.candidates import Candidate, settings_for
 from tandem.loop.select.rows import Rows
 from tandem.models.embeddings import embed_all
 from tandem.models.tier import CallContext
+from tandem.nodes.extract import Extract
 from tandem.nodes.labels import LabelTask
 from tandem.nodes.run_task import attempted
 from tandem.nodes.shadow import layers
@@ -124,6 +125,8 @@ class Asking:
 def plain(task: Task, *, adapter: bool = False) -> Task:
     """The task without what a calibration would add, and the adapter only where it is wanted."""
     inner: Task = [*layers(task)][-1]
+    if isinstance(inner, Extract):
+        return replace(inner, adapter=inner.adapter if adapter else None)
     if not isinstance(inner, LabelTask):
         return inner
     return replace(inner, calibrated=None, adapter=inner.adapter if adapter else None)

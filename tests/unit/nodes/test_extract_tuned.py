@@ -7,11 +7,13 @@ from typing import Any, cast
 
 import pytest
 
+from tandem.loop.replay import changes
+from tandem.loop.select.asking import plain
 from tandem.models.adapters import AdapterCard
 from tandem.nodes.extract import Extract
 from tandem.nodes.extract_schema import checked
+from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.label_acceptance import Rules
-from tandem.nodes.scored import source_sum
 from tandem.nodes.scored_fields import ScoredFieldsTask, key_of
 from tandem.nodes.task import Prepared
 from tandem.nodes.tuned import TUNED, TUNED_FIELDS, asked_schema
@@ -147,3 +149,12 @@ def test_a_calibration_made_without_the_adapter_promises_nothing_of_it(
     force.card = None  # the adapter went out of force while the run waited
     late = task.attempt(tuned, FakeTierCall([json.dumps(ANSWER)]))
     assert judging(tuned)._made(tuned, late) is None
+
+
+def test_a_model_that_is_compared_by_itself_has_no_adapter(task: Extract, force: Force) -> None:
+    assert cast(Extract, plain(task)).adapter is None
+    assert cast(Extract, plain(task, adapter=True)).adapter is force
+
+
+def test_a_replay_says_that_it_does_not_follow_adapters_of_extraction() -> None:
+    assert "extraction" in changes._OF_TASKS["adapters."]
