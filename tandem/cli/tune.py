@@ -215,7 +215,7 @@ def _told(given: Learnable) -> str:
         by = card["labelled_by"]
         return (
             f"{card['train']} rows to learn from ({by['people']} labelled by people, {by['llm']} "
-            f"by the LLM), {card['held_out']} of people to judge by."
+            f"by the LLM, {by['bought']} bought from it), {card['held_out']} of people to judge by."
         )
     left = f"{card['duplicates']} repeats and {card['contradictory']} with contradicting answers"
     if "schema" in card:

@@ -241,7 +241,7 @@ def learning_set_of(dealt: Dealt, privacy: Privacy) -> LearningSet:
         {
             "file": "ledger",
             "sensitive_rows": privacy.choice,
-            "labelled_by": {by: dealt.count(fit, by) for by in ("people", "llm")},
+            "labelled_by": {by: dealt.count(fit, by) for by in ("people", "llm", "bought")},
             "judged_by": dealt.judged_by,
         },
     )

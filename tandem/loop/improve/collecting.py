@@ -16,8 +16,10 @@ from tandem.ledger.store import Ledger
 from tandem.ledger.tables import attempts, feedback, runs
 from tandem.records import Request, Sensitivity
 
-By = Literal["people", "llm", ""]
-"""Who gave a label; empty: it has none."""
+By = Literal["people", "llm", "bought", ""]
+"""Who gave a label: people, the LLM by an answer that was accepted, the LLM asked for it by an
+earlier or this `tandem improve`. Empty: there is none."""
+BY_LLM: Final = frozenset({"llm", "bought"})
 _CHUNK: Final = 2000
 _OF_RUN: Final = ("request", "tenant", "task", "finished", "sensitivity", "may_escalate")
 

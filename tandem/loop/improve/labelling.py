@@ -4,7 +4,7 @@ sensitive row by an LLM that is not private. What was paid for is kept and never
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -86,7 +86,7 @@ class Labeller:
             elif (label := self._asked(row, made)) is not None:
                 found[row.run_id] = label
             self.progress("labels by the LLM", done + 1, len(wanted))
-        made.rows = [_with(row, found.get(row.run_id)) for row in rows]
+        made.rows = with_bought(rows, found)
         return made
 
     def _known(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
@@ -160,11 +160,16 @@ def _without(rows: Sequence[Row]) -> list[Row]:
     return [row for slot in by_slot(rows).values() for row in slot.unlabelled]
 
 
+def with_bought(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Row]:
+    """`rows` with what was bought (label by run) where nobody else labelled them."""
+    return [_with(row, labels.get(row.run_id)) for row in rows]
+
+
 def _with(row: Row, label: str | None) -> Row:
     # An answer that people called wrong is not learnt because the LLM says it again.
-    if row.by or label is None or label == row.wrong:
+    if row.by or label is None or label == row.wrong or label not in row.labels:
         return row
-    return replace(row, label=label, by="llm")
+    return replace(row, label=label, by="bought")
 
 
 def _foreseen(row: Row, tier: Tier) -> float:

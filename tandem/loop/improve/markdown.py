@@ -85,7 +85,8 @@ def _slot(slot: SlotReport) -> Iterator[str]:
     )
     yield (
         f"Judged by {slot['judged_by']}: {learn.get('people', 0)} rows of people and "
-        f"{learn.get('llm', 0)} of the LLM teach, {slot['certify']} certify, {slot['judge']} judge."
+        f"{learn.get('llm', 0)} of the LLM and {learn.get('bought', 0)} bought from it teach, "
+        f"{slot['certify']} certify, {slot['judge']} judge."
     )
     if slot["leaked"]:
         yield f"{slot['leaked']} rows teach nothing: their texts certify or judge."

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from tandem.errors import TandemError
 from tandem.ledger.store import Ledger
-from tandem.loop.improve.collecting import By, Found, failed_or_judged
+from tandem.loop.improve.collecting import BY_LLM, By, Found, failed_or_judged
 from tandem.loop.measuring import profile_of
 from tandem.loop.tune.learning import Privacy
 from tandem.nodes.labels import LabelTask
@@ -157,7 +157,8 @@ class Collector:
 
 @dataclass(frozen=True)
 class SlotRows:
-    """The different rows of one slot. `labels` are in the newest request's order."""
+    """The different rows of one slot. `labels` are in the newest request's order; `llm` holds what
+    the LLM labelled, bought or not."""
 
     task: str
     labels: tuple[str, ...]
@@ -178,12 +179,12 @@ def by_slot(rows: Sequence[Row]) -> dict[Slot, SlotRows]:
 
 
 def _slot(slot: Slot, texts: Sequence[Sequence[Row]]) -> SlotRows:
-    kept: dict[By, list[Row]] = {"people": [], "llm": [], "": []}
+    kept: dict[By, list[Row]] = {"people": [], "llm": [], "bought": [], "": []}
     repeats = contradictory = 0
     newest = max((row for rows in texts for row in rows), key=lambda row: row.moment)
     for rows in texts:
         best = [row for row in rows if row.by == "people"] or [
-            row for row in rows if row.by == "llm"
+            row for row in rows if row.by in BY_LLM
         ]
         if len({row.label for row in best}) > 1:
             contradictory += len(rows)
@@ -191,7 +192,7 @@ def _slot(slot: Slot, texts: Sequence[Sequence[Row]]) -> SlotRows:
         repeats += len(rows) - 1
         chosen = (best or list(rows))[-1]
         wrong = next((row.wrong for row in rows if row.wrong), None)
-        if chosen.by == "llm" and wrong == chosen.label:
+        if chosen.by in BY_LLM and wrong == chosen.label:
             contradictory += 1
             continue
         kept[chosen.by].append(replace(chosen, wrong=wrong))
@@ -199,12 +200,8 @@ def _slot(slot: Slot, texts: Sequence[Sequence[Row]]) -> SlotRows:
         task=slot[0],
         labels=newest.labels,
         people=tuple(kept["people"]),
-        llm=tuple(kept["llm"]),
+        llm=(*kept["llm"], *kept["bought"]),
         unlabelled=tuple(kept[""]),
         repeats=repeats,
         contradictory=contradictory,
     )
-
-
-def _by(rows: Sequence[Row], by: By) -> list[Row]:
-    return [row for row in rows if row.by == by]

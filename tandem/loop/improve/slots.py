@@ -135,7 +135,7 @@ def _report(slot: SlotRows, dealt: Dealt) -> SlotReport:
         "repeats": slot.repeats,
         "contradictory": slot.contradictory,
         "judged_by": dealt.judged_by,
-        "learn": {"people": dealt.count(fit, "people"), "llm": dealt.count(fit, "llm")},
+        "learn": {by: dealt.count(fit, by) for by in ("people", "llm", "bought")},
         "certify": len(dealt.parts.calibrate),
         "judge": len(dealt.parts.test),
         "leaked": dealt.leaked,

@@ -6,6 +6,7 @@ Nothing here holds a text. Files are replaced as a whole, or grow by whole lines
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,25 +83,36 @@ class State:
         """Note that rows up to `moments` were used. Raises TandemError where that fails."""
         self._replace(_STATE, json.dumps({"used": {**self.used(), **moments}}, indent=1))
 
-    def labels(self, llm: str) -> dict[str, str]:
-        """By run, the labels that the LLM of identity `llm` was asked for by earlier runs."""
+    def labels(self, llm: str, until: float | None = None) -> dict[str, str]:
+        """By run, the labels that the LLM of identity `llm` was asked for by earlier runs, or by
+        those of up to the moment `until` (Unix seconds)."""
+        told = self._bought(llm)
+        return {run: label for run, label, at in told if until is None or at <= until}
+
+    def newest_label(self, llm: str) -> float:
+        """When the newest label of the LLM was bought (Unix seconds); 0: none was."""
+        return max((at for _, _, at in self._bought(llm)), default=0.0)
+
+    def _bought(self, llm: str) -> list[tuple[str, str, float]]:
         try:
             lines = (self.folder / _LABELS).read_text(encoding="utf-8").splitlines()
         except OSError:
-            return {}
-        found: dict[str, str] = {}
+            return []
+        found: list[tuple[str, str, float]] = []
         for line in lines:
             try:
                 told = json.loads(line)
                 if told["llm"] == llm:
-                    found[str(told["run"])] = str(told["label"])
+                    at = float(told.get("at", 0.0))
+                    found.append((str(told["run"]), str(told["label"]), at))
             except (ValueError, KeyError, TypeError):
                 continue  # the last line of a run that was killed
         return found
 
     def add_label(self, run_id: str, label: str, llm: str) -> None:
         """Keep a label that was paid for. Raises TandemError where it cannot be written."""
-        line = json.dumps({"run": run_id, "label": label, "llm": llm}, ensure_ascii=False)
+        told = {"run": run_id, "label": label, "llm": llm, "at": time.time()}
+        line = json.dumps(told, ensure_ascii=False)
         path = self.folder / _LABELS
         try:
             path.touch(mode=0o600)

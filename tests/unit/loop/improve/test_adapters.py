@@ -18,10 +18,19 @@ from tandem.loop.improve.state import State
 from tandem.loop.tune.learning import LearningSet
 from tandem.models.adapters import AdapterCard, slot_of
 from tandem.models.files import sha256_of
+from tandem.models.identity import tier_identity
 from tandem.nodes.tuned import asked_labels
 from tandem.settings import TaskSettings
 from tandem.stats import compare, wilson
-from tests.unit.loop.improve.filling import ORDER, fill, improver, privacy, services_of
+from tests.unit.loop.calibrating import TEXTS, label_of
+from tests.unit.loop.improve.filling import (
+    ORDER,
+    escalated,
+    fill,
+    improver,
+    privacy,
+    services_of,
+)
 from tests.unit.services import FakeServices
 
 APPLY = Wishes(tasks=("sentiment",), rows=20, apply=True)
@@ -191,3 +200,34 @@ def test_few_judged_rows_are_too_few_to_tune(services: FakeServices) -> None:
     fill(services.ledger, judged=60, by_llm=200)
     with pytest.raises(InvalidRequest, match="too few"):
         LedgerRows(services, services.ledger, privacy()).learning_set("sentiment")
+
+
+def test_bought_labels_teach_and_stand_on_the_card(services: FakeServices) -> None:
+    """Within the rules for all rows: a sensitive one is left out, whoever labelled it."""
+    fill(services.ledger, judged=ROWS)
+    words = TEXTS[ROWS : ROWS + 12]
+    for number, text in enumerate(words):
+        sensitive = number < 2
+        told = f"{text} by ann@example.org" if sensitive else text
+        level = "personal" if sensitive else "none"
+        escalated(services.ledger, f"b{number}", told, None, sensitivity=level)
+    rows = LedgerRows(services, services.ledger, privacy())
+    before = rows.learning_set("sentiment")
+    assert before.card["labelled_by"] == {"people": before.card["train"], "llm": 0, "bought": 0}
+    state, llm = State.of(services.settings), tier_identity(services.settings, "llm", "sentiment")
+    state.folder.mkdir(parents=True, exist_ok=True)
+    for number, text in enumerate(words[:8]):
+        state.add_label(f"b{number}", label_of(text), llm)
+    state.add_label("b8", label_of(words[8]), "another LLM")
+    given = rows.learning_set("sentiment")
+    assert given.card["labelled_by"]["bought"] == 6
+    assert {row.text for row in given.train} - {row.text for row in before.train} == set(words[2:8])
+    assert given.held_out == before.held_out
+    # A label that is bought later changes nothing of the rows that an adapter was tuned with.
+    for number in (8, 9):
+        state.add_label(f"b{number}", label_of(words[number]), llm)
+    again = rows.learning_set("sentiment", ORDER, given.card["until"])
+    assert (again.train, again.card["until"]) == (given.train, given.card["until"])
+    assert rows.learning_set("sentiment").card["labelled_by"]["bought"] == 8
+    earlier = rows.learning_set("sentiment", ORDER, before.card["until"])
+    assert earlier.train == before.train

@@ -67,7 +67,7 @@ def told(made: Labelled) -> list[tuple[str | None, str]]:
 def test_rows_without_a_label_get_the_llms_and_the_day_pays(services: FakeServices) -> None:
     rows = [row("a"), row("b", label="down", by="people")]
     made = label(services, rows)
-    assert told(made) == [("up", "llm"), ("down", "people")]
+    assert told(made) == [("up", "bought"), ("down", "people")]
     assert (made.asked, made.cost) == (1, 0.5)
     with services.ledger.reading() as connection:
         assert connection.execute(select(spend.c.cost)).scalars().all()[-1] >= 0.5
@@ -76,7 +76,7 @@ def test_rows_without_a_label_get_the_llms_and_the_day_pays(services: FakeServic
 def test_a_label_is_paid_for_once(services: FakeServices) -> None:
     label(services, [row("a")])
     again = label(services, [row("a")], llm=[ModelUnavailable("not to be asked", "")])
-    assert (told(again), again.asked, again.kept) == ([("up", "llm")], 0, 1)
+    assert (told(again), again.asked, again.kept) == ([("up", "bought")], 0, 1)
 
 
 def test_without_a_budget_nothing_is_asked(services: FakeServices) -> None:
@@ -102,13 +102,13 @@ def test_a_private_llm_may_see_them(tmp_path: Path) -> None:
     services = services_of(tmp_path, llm_private=True)
     escalated(services.ledger, "a", "gold waits a", None)
     made = label(services, [row("a", public=False, sensitivity="personal")])
-    assert (told(made), made.refused) == ([("up", "llm")], 0)
+    assert (told(made), made.refused) == ([("up", "bought")], 0)
 
 
 def test_an_llm_that_is_down_ends_the_labelling_and_loses_nothing(services: FakeServices) -> None:
     replies = [completion("up", cost=0.1), ModelUnavailable("The LLM is down.", "")]
     made = label(services, [row(name) for name in "abcd"], llm=replies)
-    assert [by for _, by in told(made)] == ["llm", "", "", ""]
+    assert [by for _, by in told(made)] == ["bought", "", "", ""]
     assert (made.left, made.notes) == (3, ["no more labels were asked for: The LLM is down"])
     assert len(State.of(services.settings).labels(_identity(services))) == 1
 
