@@ -120,6 +120,11 @@ class Tandem:
         RunStateError: the run has ended or was cancelled, the step was decided before or waits for
             nobody; RunBusy: another worker is at the run. Nothing was done then. Else as `run`.
         """
+        if again and happened:
+            raise InvalidRequest(
+                "A step cannot be done again and be counted as done; nothing was done.",
+                "Say one of the two.",
+            )
         decision = "repeat" if again else "happened" if happened else "approve"
         return _raised(self.runs.decide(run_id, step, decision))
 

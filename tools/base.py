@@ -140,7 +140,7 @@ def call_tool(tool: Tool, arguments: Mapping[str, Any], *, seconds: float, chars
         with suppress(queue.Empty):
             done.get(timeout=GRACE_S)
         raise ToolLate(
-            f"{tool.name} took longer than {seconds:.3g} s.",
+            f"{tool.name} took longer than {round(seconds, 1):g} s.",
             "Ask for less at once, or allow more (limits.tool_seconds, the request's deadline_ms).",
         ) from None
     finally:

@@ -9,7 +9,13 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from tandem.nodes.agent.dispatching import arrange, carried_out, cut_short, may_replan
+from tandem.nodes.agent.dispatching import (
+    arrange,
+    carried_out,
+    cut_short,
+    goes_on,
+    may_replan,
+)
 from tandem.nodes.agent.limits import limit_reached
 from tandem.nodes.agent.state import AgentState
 from tandem.nodes.agent.tools import Toolbox, needed
@@ -35,8 +41,10 @@ class Dispatch:
         spent = {**state, **update}
         limit = limit_reached(spent, settings.limits, settings.currency, self.clock())
         if limit:
-            update["steps"] = cut_short(update["steps"], limit)
-            return {**update, "limit": limit, "next": "synthesise"}
+            # One that kept nothing from being done is not told: the answer lacks nothing for it.
+            told = limit if goes_on(update["steps"]) else ""
+            steps = cut_short(update["steps"], limit)
+            return {**update, "steps": steps, "limit": told, "next": "synthesise"}
         tools = self.toolbox(state, context_of(runtime))
         for step in update["steps"]:
             if step["status"] == "planned":

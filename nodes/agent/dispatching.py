@@ -114,6 +114,11 @@ def may_replan(steps: Sequence[Step]) -> bool:
     return any(step.get("code") in MENDABLE for step in steps)
 
 
+def goes_on(steps: Sequence[Step]) -> bool:
+    """Whether there is anything left to do: a step, or a second plan."""
+    return may_replan(steps) or any(step["status"] == "planned" for step in steps)
+
+
 def unresolved(steps: Sequence[Step]) -> list[Step]:
     """Steps without a result that nothing made up for.
 

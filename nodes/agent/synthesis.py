@@ -20,7 +20,7 @@ MAX_TOKENS: Final = 300
 TEXT_CHARS: Final = 900
 PASSAGE_CHARS: Final = 300
 RESULT_CHARS: Final = 1500
-ERROR_CHARS: Final = 160
+ERROR_CHARS: Final = 400
 PASSAGES: Final = 3
 """So many passages of a search are shown."""
 MAX_CITATIONS: Final = 6

@@ -24,7 +24,12 @@ class Synthesise:
     def __call__(self, state: AgentState, runtime: Runtime[Context]) -> dict[str, Any]:
         """Write the answer."""
         call = bind(self.services, state, runtime, state["decision"]["tier"], "synthesise")
-        prepared = {**state["prepared"], "steps": state["steps"], "limit": state.get("limit", "")}
+        prepared = {
+            **state["prepared"],
+            "steps": state["steps"],
+            "limit": state.get("limit", ""),
+            "has_knowledge": self.services.has_knowledge(state["request"].get("tenant", "")),
+        }
         attempt = attempted(call, lambda: Agent().attempt(prepared, call))
         self.services.ledger.add_attempt(state["run_id"], attempt)
         return {"prepared": prepared, "attempts": [*state["attempts"], attempt]}

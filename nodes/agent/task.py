@@ -16,12 +16,15 @@ from tandem.nodes.stages import Judgement
 from tandem.nodes.task import Prepared
 from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
 
+NO_KNOWLEDGE: Final = (
+    "there is no knowledge base here, so nothing was looked up in one: `tandem index build FOLDER`"
+)
 UNUSED: Final = "doubtful: a number that the request names was used by no step"
 
 
 @dataclass(frozen=True)
 class Agent:
-    """Task `agent`; `prepared` is `{"request_text", "steps", "limit"}`."""
+    """Task `agent`; `prepared` is `{"request_text", "steps", "limit", "has_knowledge"}`."""
 
     name: str = "agent"
     node: str = "agent"
@@ -37,7 +40,8 @@ class Agent:
         del profile
         if not request["text"].strip():
             raise InvalidRequest("An agent's request needs a text.", "Say what is to be done.")
-        return {"request_text": request_text(request), "steps": [], "limit": ""}
+        text = request_text(request)
+        return {"request_text": text, "steps": [], "limit": "", "has_knowledge": True}
 
     def attempt(self, prepared: Prepared, tier: TierCall) -> Attempt:
         """The final answer from the steps that were carried out."""
@@ -54,6 +58,7 @@ class Agent:
         steps = prepared["steps"]
         lacks = [f"{step['id']} ({step['tool']})" for step in unresolved(steps)]
         notes = [f"partial: nothing came of {', '.join(lacks)}"] if lacks else []
+        notes += [NO_KNOWLEDGE] if lacks and not prepared.get("has_knowledge", True) else []
         notes += [prepared["limit"]] if prepared["limit"] else []
         if unused_numbers([step["arguments"] for step in steps], prepared["request_text"]):
             notes.append(UNUSED)

@@ -55,14 +55,14 @@ def find_step(saver: DurableRuns, thread_id: str, run_id: str, step_id: str) -> 
         if _namespace(each).startswith(AGENT):
             for name in _sent(each):
                 steps.setdefault(name, each)
-    if step_id not in steps:
+    by_id = {each.checkpoint["id"]: each for each in of_run}
+    inner = steps.get(step_id)
+    outer = by_id.get(inner.metadata.get("parents", {}).get("", "")) if inner else None
+    if inner is None or outer is None:
         raise RunStateError(
             "The run cannot be forked there: it has no such step, or its checkpoints are deleted.",
             f"Steps at which it can be forked: {', '.join(sorted(steps)) or 'none'}.",
         )
-    inner = steps[step_id]
-    outer_id = inner.metadata.get("parents", {}).get("")
-    outer = next(each for each in of_run if each.checkpoint["id"] == outer_id)
     return Found(run_id, step_id, outer, inner)
 
 

@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from tandem.checkpoints.durable import DurableRuns, UnderWay
-from tandem.errors import Cancelled, CheckpointError, RunBusy, RunStateError
+from tandem.errors import Cancelled, RunStateError, TandemError
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
 from tandem.ledger.kept import Kept, add_worked, kept, newest_on
@@ -51,7 +51,7 @@ class Runs(Standing):
             run.stack.callback(self._let_go, run)
             try:
                 yield {"durability": "sync"}
-            except (RunBusy, CheckpointError) as error:
+            except TandemError as error:
                 if not run.kept:
                     # It ended here before it was kept, and nobody can go on with it.
                     self._ledger.fail(run.run_id, error)
@@ -138,7 +138,11 @@ class Runs(Standing):
         fork_id = uuid.uuid4().hex
         found = find_step(self.saver, note["thread_id"], run_id, step_id)
         with hold(self._ledger, fork_id):
-            begin_fork(self._ledger, self.saver, found, fork_id)
+            try:
+                begin_fork(self._ledger, self.saver, found, fork_id)
+            except TandemError as error:
+                self._ledger.fail(fork_id, error)  # half a fork cannot go on
+                raise
             with self.saver.running(fork_id, fork_id, kept=True, noted=True) as run:
                 run.stack.callback(self._let_go, run)
                 return self._go_on(fork_id, config_of(fork_id, self.services), None)

@@ -14,6 +14,7 @@ from tandem.graphs.agent import build, route_dispatch, route_plan
 from tandem.models.cancel import cancelled
 from tandem.models.tier import Token
 from tandem.nodes.accounting import all_llm_cost, total_cost
+from tandem.nodes.agent.task import NO_KNOWLEDGE, Agent
 from tandem.nodes.state import Context, State
 from tandem.records import Answer, Decision, Delegated, Profile, Request
 from tandem.tools.base import Tool, ToolError, parameters
@@ -263,6 +264,19 @@ def test_a_limit_ends_in_an_answer_that_names_it(
     assert named in " ".join(output["incomplete"])
     assert state["steps"][0]["status"] == "failed"
     json.dumps(state)
+
+
+def test_a_limit_that_kept_nothing_from_being_done_is_not_told(tmp_path: Path) -> None:
+    only = plan(s1=("sentiment", {"text": REVIEW}))  # costs 0.5
+    state, _, _ = carry_out(tmp_path, only, said("Positive."), limits={"agent_cost": 0.4})
+    assert state["attempts"][-1]["output"] == {**json.loads(said("Positive.")), "incomplete": []}
+
+
+def test_without_a_knowledge_base_a_partial_answer_says_so(tmp_path: Path) -> None:
+    first = plan(s1=("find", {"what": "holiday"}), s2=("calculate", {"expression": "2 + 3"}))
+    replies = (first, ModelUnavailable("down"), said("It is 5."))
+    state, _, _ = carry_out(tmp_path, *replies, tools=[Finder().tool], text="2 + 3?")
+    assert NO_KNOWLEDGE in Agent().judge(state["prepared"], state["attempts"][-1]).notes
 
 
 def test_open_arguments_are_filled_in_by_the_slm(tmp_path: Path) -> None:

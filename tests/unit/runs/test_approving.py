@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tandem.app import Tandem
-from tandem.errors import EgressBlocked, RunBusy, RunStateError, TandemError
+from tandem.errors import EgressBlocked, InvalidRequest, RunBusy, RunStateError, TandemError
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
 from tandem.ledger.kept import kept
@@ -415,6 +415,15 @@ def test_a_run_that_another_process_keeps_from_beginning_leaves_no_open_row(hous
         row = ledger.run("late")
     assert row is not None
     assert (row["status"], row["error_code"]) == ("failed", "run_busy")
+
+
+def test_again_and_happened_cannot_both_be_meant(house: House) -> None:
+    run_id = begun(house, NOTE)["run_id"]
+    with house.tandem(ANSWER) as tandem:
+        effects.claim(tandem.services.ledger, run_id, "s1", 0)
+        with pytest.raises(InvalidRequest, match="nothing was done"):
+            tandem.approve(run_id, again=True, happened=True)
+    assert house.noted == []
 
 
 def test_a_stream_ends_with_what_it_waits_for(house: House) -> None:

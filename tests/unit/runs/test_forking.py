@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tandem.errors import RunStateError
+from tandem.errors import CheckpointError, RunStateError
 from tandem.ledger.kept import kept
 from tests.unit.runs.house import ANSWER, NOTE, REQUEST, House, plan
 
@@ -113,3 +115,19 @@ def test_a_run_or_step_that_is_not_there_is_refused(tmp_path: Path) -> None:
             with pytest.raises(RunStateError) as caught:
                 tandem.fork(run, step)
             assert caught.value.remedy
+
+
+def test_half_a_fork_is_not_left_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(tmp_path)
+    with house.tandem(plan(NOTE)) as tandem:
+        run_id = tandem.run(REQUEST, task="agent")["run_id"]
+
+        def full(*_: Any, **__: Any) -> Any:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(tandem.runs.saver.inner, "put", full)  # type: ignore[union-attr]
+        with pytest.raises(CheckpointError):
+            tandem.fork(run_id, "s1")
+        fork, original = tandem.runs.listed()
+    assert (fork["forked_from"], fork["state"]) == (run_id, "failed")
+    assert original["state"] == "waiting"
