@@ -29,8 +29,10 @@ _PLAIN: Final = (str, int, float, bool)
 
 def source_sum(task: Task) -> str:
     """A short hash of all that the prompts of `task` are made of."""
-    set_ = dataclasses.fields(task) if dataclasses.is_dataclass(task) else ()
-    values = {one.name: getattr(task, one.name) for one in set_}
+    names: list[str] = []
+    if dataclasses.is_dataclass(task):
+        names = [one.name for one in dataclasses.fields(task)]
+    values = {name: getattr(task, name) for name in names}
     plain = {name: value for name, value in values.items() if isinstance(value, _PLAIN)}
     told = f"{_source(type(task))}\n{json.dumps(plain, sort_keys=True)}"
     return hashlib.sha256(told.encode()).hexdigest()[:16]
@@ -138,5 +140,6 @@ def _plain(node: ast.stmt) -> str:
 
 
 def _is_docstring(node: ast.AST | None) -> bool:
-    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_text and isinstance(node.value.value, str)
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        return False
+    return isinstance(node.value.value, str)

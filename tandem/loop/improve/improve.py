@@ -7,7 +7,7 @@ rows again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +19,13 @@ from tandem.ledger.store import Ledger
 from tandem.loop.improve.applying import Applying, Planned
 from tandem.loop.improve.candidates import AdapterTrial, HeadTrial
 from tandem.loop.improve.clusters import clusters
-from tandem.loop.improve.dealing import labelled_for
+from tandem.loop.improve.given import Given, told_again
 from tandem.loop.improve.labelling import Labelled, Labeller, require_budget
 from tandem.loop.improve.report import Report
 from tandem.loop.improve.rows import Collected, Collector, Row, Slot, SlotRows, by_slot
 from tandem.loop.improve.slots import SlotWork
 from tandem.loop.improve.state import State
 from tandem.loop.improve.writing import prepare, removed_if_empty, write
-from tandem.loop.labelled import LabelledRows
 from tandem.loop.measuring import Progress
 from tandem.loop.tune.learning import Privacy
 from tandem.nodes.labels import LabelTask
@@ -124,7 +123,8 @@ class Improver:
         folder = prepare(state.folder)
         seen = Seen(used, collected, labelled, fresh)
         with removed_if_empty(folder):
-            report = self._work(wishes, tasks, seen, state, folder)
+            given = self._given(wishes, tasks, by_slot(labelled.rows), state)
+            report = self._work(wishes, tasks, seen, given, state, folder)
         return Done(report, folder)
 
     def _work(
@@ -132,47 +132,64 @@ class Improver:
         wishes: Wishes,
         tasks: Mapping[str, LabelTask],
         seen: Seen,
+        given: Given,
         state: State,
         folder: Path,
     ) -> Report:
         rows = seen.labelled.rows
-        planned = self._slots(wishes, tasks, rows, {row.slot for row in seen.fresh})
+        planned = self._slots(wishes, tasks, seen, given)
         report = self._report(wishes, seen, planned)
         write(report, folder)
         if wishes.apply:
             applying = Applying(self.services, self._heads(wishes), self.adapters, folder)
             report["slots"] = [applying.apply(plan) for plan in planned]
             write(report, folder)
-            self._use(state, rows, planned)
+            self._use(state, rows, planned, given)
         return report
 
     def _slots(
         self,
         wishes: Wishes,
         tasks: Mapping[str, LabelTask],
-        rows: Sequence[Row],
-        fresh: set[Slot],
+        seen: Seen,
+        given: Given,
     ) -> list[Planned]:
-        slots = by_slot(rows)
-        given = self._given(wishes, slots)
-        wanted = [slot for slot in slots if slot in fresh or slot in given]
+        slots = by_slot(seen.labelled.rows)
+        fresh = {row.slot for row in seen.fresh}
+        named = set(given.rows) if wishes.labelled is not None else set()
         work = SlotWork(
             self.services, self._heads(wishes), self.adapters, self.privacy, wishes.apply
         )
-        return [
-            work.plan(tasks[slot[0]], slots[slot], given.get(slot), wishes.seed) for slot in wanted
-        ]
+        planned = []
+        for slot in [slot for slot in slots if slot in fresh | named]:
+            plan = work.plan(tasks[slot[0]], slots[slot], given.rows.get(slot), wishes.seed)
+            plan.report["notes"].extend(given.notes.get(slot[0], ()))
+            planned.append(plan)
+        return planned
 
     def _heads(self, wishes: Wishes) -> HeadTrial:
         return HeadTrial(
             self.services, self.progress, wishes.rows, wishes.llm_rows, seed=wishes.seed
         )
 
-    def _given(self, wishes: Wishes, slots: Mapping[Slot, SlotRows]) -> dict[Slot, LabelledRows]:
-        if wishes.labelled is None:
-            return {}
-        slot, rows = labelled_for(wishes.labelled, wishes.tasks[0], slots)
-        return {slot: rows}
+    @staticmethod
+    def _given(
+        wishes: Wishes, tasks: Collection[str], slots: Mapping[Slot, SlotRows], state: State
+    ) -> Given:
+        """The rows that judge: those of `wishes`, else those that an earlier run was given."""
+        made = Given()
+        if wishes.labelled is not None:
+            made.take(wishes.labelled, wishes.tasks[0], slots)
+            return made
+        for task, kept in state.judging().items():
+            if task in tasks and any(slot[0] == task for slot in slots):
+                try:
+                    made.take(kept.path, task, slots)
+                except InvalidRequest as error:
+                    made.note(task, f"labelled rows of an earlier run do not judge: {error.what}")
+                else:
+                    made.note(task, told_again(kept))
+        return made
 
     def _tasks(self, wishes: Wishes) -> dict[str, LabelTask]:
         tasks = {
@@ -230,7 +247,7 @@ class Improver:
         }
 
     @staticmethod
-    def _use(state: State, rows: Sequence[Row], planned: Sequence[Planned]) -> None:
+    def _use(state: State, rows: Sequence[Row], planned: Sequence[Planned], given: Given) -> None:
         """Note the rows of tasks on all of whose slots something was decided."""
         open_ = {plan.report["task"] for plan in planned if plan.report["state"] == "not decided"}
         moments: dict[str, float] = {}
@@ -238,7 +255,7 @@ class Improver:
             if row.task not in open_:
                 moments[row.task] = max(row.moment, moments.get(row.task, 0.0))
         if moments:
-            state.use(moments)
+            state.use(moments, {task: given.files[task] for task in moments if task in given.files})
 
 
 def outcome(done: Done) -> str:

@@ -147,7 +147,7 @@ def _refusal(found: Duel, *, needs_promise: bool) -> str:
     if replaces_promise(before, after):
         return (
             "a promise is in force, and feedback gives agreement only: give rows drawn uniformly "
-            "by --labelled"
+            "by --labelled once, and feedback teaches what they certify from then on"
         )
     if found.right.finding == "worse":
         return f"its answers are worse: {told(found.right)}"

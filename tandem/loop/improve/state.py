@@ -1,4 +1,5 @@
-"""Up to where rows were used, what the LLM was paid to label, and that no two runs overlap.
+"""Up to where rows were used, by which file they were judged, what the LLM was paid to label, and
+that no two runs overlap.
 
 Nothing here holds a text. Files are replaced as a whole, or grow by whole lines.
 """
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -28,6 +29,13 @@ class Busy(TandemError):
     """Another `tandem improve` is at work."""
 
     code = "improve_busy"
+
+
+class Judging(NamedTuple):
+    """A file of labelled rows, drawn uniformly, and how many runs with `--apply` it has judged."""
+
+    path: Path
+    runs: int
 
 
 @dataclass(frozen=True)
@@ -67,21 +75,40 @@ class State:
 
     def used(self) -> dict[str, float]:
         """By task, the moment (Unix seconds) of the newest row that a finished run has used."""
+        return self._read()[0]
+
+    def judging(self) -> dict[str, Judging]:
+        """By task, the labelled rows that runs with `--apply` were given to judge by."""
+        return self._read()[1]
+
+    def use(self, moments: Mapping[str, float], judged_by: Mapping[str, Path]) -> None:
+        """Note that rows up to `moments` were used, and by task which file of labelled rows judged.
+        Raises TandemError where that fails."""
+        used, judging = self._read()
+        for task, path in judged_by.items():
+            before = judging.get(task)
+            runs = before.runs if before and before.path == path.resolve() else 0
+            judging[task] = Judging(path.resolve(), runs + 1)
+        told = {task: {"file": str(one.path), "runs": one.runs} for task, one in judging.items()}
+        self._replace(_STATE, json.dumps({"used": {**used, **moments}, "judging": told}, indent=1))
+
+    def _read(self) -> tuple[dict[str, float], dict[str, Judging]]:
         path = self.folder / _STATE
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))["used"]
-            return {str(task): float(moment) for task, moment in told.items()}
+            told = json.loads(path.read_text(encoding="utf-8"))
+            used = {str(task): float(moment) for task, moment in told["used"].items()}
+            judging = {
+                str(task): Judging(Path(one["file"]), int(one["runs"]))
+                for task, one in told.get("judging", {}).items()
+            }
         except FileNotFoundError:
-            return {}
+            return {}, {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise TandemError(
                 f"{path} cannot be read: it is damaged. Nothing was changed.",
                 "Remove it: the next run then looks at all rows of the ledger again.",
             ) from None
-
-    def use(self, moments: Mapping[str, float]) -> None:
-        """Note that rows up to `moments` were used. Raises TandemError where that fails."""
-        self._replace(_STATE, json.dumps({"used": {**self.used(), **moments}}, indent=1))
+        return used, judging
 
     def labels(self, llm: str, until: float | None = None) -> dict[str, str]:
         """By run, the labels that the LLM of identity `llm` was asked for by earlier runs, or by

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from filelock import FileLock
 from tandem.errors import InvalidRequest, ModelUnavailable, TandemError
 from tandem.graphs.tasks import calibrations
 from tandem.ledger.feedback import give
-from tandem.loop.improve import improve, writing
+from tandem.loop.improve import improve, slots, writing
+from tandem.loop.improve.dealing import Dealt, deal
 from tandem.loop.improve.improve import Done, NoTexts, Wishes, outcome
 from tandem.loop.improve.state import Busy, State
 from tests.unit.loop.calibrating import TEXTS, label_of, write_rows
@@ -91,17 +93,69 @@ def test_rows_drawn_uniformly_give_a_promise(services: FakeServices, tmp_path: P
     assert not any(one.agreement for one in in_force(services).promises)
 
 
-def test_feedback_never_takes_a_promises_place(services: FakeServices, tmp_path: Path) -> None:
+def promised(services: FakeServices, path: Path) -> Any:
+    """A promise in force, by the labelled rows of `path`."""
     fill(services.ledger, judged=JUDGED)
-    path = write_rows(tmp_path / "rows.jsonl", TEXTS[:300])
-    promised = Wishes(tasks=("sentiment",), rows=20, apply=True, labelled=path)
-    assert slot_of(improver(services).run(promised))["state"] == "changed"
-    before = in_force(services).to_json()
+    write_rows(path, TEXTS[:300])
+    wishes = replace(APPLY, labelled=path)
+    assert slot_of(improver(services).run(wishes))["state"] == "changed"
+    return in_force(services)
+
+
+def test_feedback_never_takes_a_promises_place(services: FakeServices, tmp_path: Path) -> None:
+    """Where the rows that certified it are gone, there is nothing that could renew it."""
+    path = tmp_path / "rows.jsonl"
+    before = promised(services, path).to_json()
+    path.unlink()
     fill(services.ledger, judged=20, start=300)
     done = improver(services).run(APPLY)
+    slot = slot_of(done)
     assert outcome(done) == "refused"
-    assert "feedback gives agreement only" in slot_of(done)["why"]
+    assert "feedback gives agreement only" in slot["why"]
+    assert any("do not judge: There is no file" in note for note in slot["notes"])
     assert in_force(services).to_json() == before
+
+
+def test_feedback_teaches_what_the_rows_of_an_earlier_run_certify(
+    services: FakeServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    promised(services, path)
+    fill(services.ledger, judged=20, start=300)
+    monkeypatch.setattr(slots, "deal", dealt := Dealing())
+    done = improver(services).run(APPLY)
+    slot = slot_of(done)
+    assert slot["judged_by"] == "labelled rows"
+    assert (slot["new"], slot["leaked"] > 0) == (20, True)
+    assert any("used 1 times before" in note for note in slot["notes"])
+    (made,) = dealt.made
+    taught = {made.rows.texts[row] for row in made.parts.fit}
+    judges = {made.rows.texts[row] for row in (*made.parts.calibrate, *made.parts.test)}
+    assert set(TEXTS[300:320]) <= taught
+    assert judges <= set(TEXTS[:300])
+    assert not taught & judges
+    assert not any(one.agreement for one in in_force(services).promises)
+    assert State.of(services.settings).judging()["sentiment"].runs == 2
+
+
+class Dealing:
+    """Deals rows out as ever, and keeps what it dealt."""
+
+    def __init__(self) -> None:
+        self.made: list[Dealt] = []
+
+    def __call__(self, *given: Any) -> Dealt:
+        self.made.append(deal(*given))
+        return self.made[-1]
+
+
+def test_a_run_that_only_looks_keeps_no_rows_in_mind(
+    services: FakeServices, tmp_path: Path
+) -> None:
+    fill(services.ledger, judged=JUDGED)
+    path = write_rows(tmp_path / "rows.jsonl", TEXTS[:300])
+    improver(services).run(replace(HEADS, labelled=path))
+    assert State.of(services.settings).judging() == {}
 
 
 def test_the_report_tells_counts_and_no_text(services: FakeServices) -> None:
