@@ -19,7 +19,7 @@ import json
 import sys
 from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from tandem.nodes.task import Task
 
@@ -29,10 +29,9 @@ _PLAIN: Final = (str, int, float, bool)
 
 def source_sum(task: Task) -> str:
     """A short hash of all that the prompts of `task` are made of."""
-    names: list[str] = []
-    if dataclasses.is_dataclass(task):
-        names = [one.name for one in dataclasses.fields(task)]
-    values = {name: getattr(task, name) for name in names}
+    given: Any = task
+    fields = dataclasses.fields(given) if dataclasses.is_dataclass(given) else ()
+    values = {one.name: getattr(task, one.name) for one in fields}
     plain = {name: value for name, value in values.items() if isinstance(value, _PLAIN)}
     told = f"{_source(type(task))}\n{json.dumps(plain, sort_keys=True)}"
     return hashlib.sha256(told.encode()).hexdigest()[:16]
