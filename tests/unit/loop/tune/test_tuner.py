@@ -91,13 +91,10 @@ def test_a_finished_one_is_never_written_over(tuner: Tuner) -> None:
     assert tuner.services.adapters.get("first") == card
 
 
-@pytest.mark.parametrize("what", ["mkdir", "write"])
+@pytest.mark.parametrize("what", ["mkdir", "replace"])
 def test_no_room_for_the_card(tuner: Tuner, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     full = failing(OSError(28, "No space left on device"))
-    if what == "mkdir":
-        monkeypatch.setattr(Path, "mkdir", full)
-    else:
-        monkeypatch.setattr("tandem.models.adapters.write_atomically", full)
+    monkeypatch.setattr(Path, what, full)
     with pytest.raises(ModelFileError, match="No space left on device") as caught:
         tuner.run("first", GIVEN)
     assert "in force is as before" in str(caught.value)
@@ -111,10 +108,7 @@ def test_a_promotion_without_room_leaves_what_is_in_force(
     adapters.promote("old")
     tuner.run("new", GIVEN)
     with monkeypatch.context() as patched:
-        patched.setattr(
-            "tandem.models.adapters.write_atomically",
-            failing(OSError(28, "No space left on device")),
-        )
+        patched.setattr(Path, "replace", failing(OSError(28, "No space left on device")))
         with pytest.raises(ModelFileError, match="No space left"):
             adapters.promote("new")
     assert [card.name for card in adapters.in_force().values()] == ["old"]
