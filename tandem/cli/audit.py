@@ -49,6 +49,9 @@ def command(
     timezone: Annotated[
         str, typer.Option(help="Of timestamps that name none, such as UTC or Europe/Berlin.")
     ] = "",
+    decimal: Annotated[
+        str, typer.Option(help="Sign before decimals, . or , where the log does not tell.")
+    ] = "",
     currency: Annotated[
         str, typer.Option(help="Of the report's sums; else the settings'. Nothing is converted.")
     ] = "",
@@ -71,7 +74,7 @@ def command(
     settings: Settings = ctx.obj
     if not logs and not ledger:
         raise InvalidRequest("No log is named.", "Give a file, or --ledger.")
-    options = _options(settings, columns or [], timezone, currency, min_rows, sample, seed)
+    options = _options(settings, columns or [], timezone, decimal, currency, min_rows, sample, seed)
     prepare(out)
     audit = _audited(settings, logs or [], ledger, log_format, options)
     _tell(audit, Console())
@@ -83,13 +86,20 @@ def _options(
     settings: Settings,
     columns: list[str],
     timezone: str,
+    decimal: str,
     currency: str,
     min_rows: int,
     sample: int,
     seed: int,
 ) -> Options:
-    from tandem.loop.audit.draft import Unreadable, currency_code
+    from tandem.loop.audit.numbers import SIGNS, currency_code
     from tandem.loop.audit.options import Options
+    from tandem.loop.audit.row import Unreadable
+
+    if decimal and decimal not in SIGNS:
+        raise InvalidRequest(
+            "The sign before decimals is a point or a comma.", "Such as --decimal ,"
+        )
 
     try:
         code = currency_code(currency or settings.currency)
@@ -105,6 +115,7 @@ def _options(
     return Options(
         currency=code,
         timezone=zone,
+        decimal=decimal,
         columns=_columns(columns),
         min_rows=min_rows,
         rest_sample=max(sample, min_rows),

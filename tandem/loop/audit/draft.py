@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from tandem.loop.audit.row import LogRow
+from tandem.loop.audit.numbers import Numbers
+from tandem.loop.audit.row import LogRow, Unreadable
 from tandem.loop.audit.times import Clock
 from tandem.nodes.texts import CUT_MARK
 from tandem.records import SENSITIVITIES
@@ -16,14 +17,8 @@ from tandem.records import SENSITIVITIES
 CHARS_A_TOKEN: Final = 4
 """English text, by OpenAI's rule of thumb; where a log counts tokens, its count goes."""
 _IDENTIFIER: Final = re.compile(r"[\w./:@+-]{1,80}")
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_SIGNS: Final = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 _DIGITS: Final = re.compile(r"\d+")
 _SPACES: Final = re.compile(r"\s+")
-
-
-class Unreadable(Exception):
-    """A record cannot become a row, for the reason given, which holds no text of the log."""
 
 
 @dataclass
@@ -43,8 +38,10 @@ class Draft:
     cost: Any = None
     currency: Any = ""
     seconds: Any = None
+    milliseconds: Any = None
+    """In place of `seconds`."""
     ended: Any = None
-    """When it ended, where `seconds` are not told."""
+    """When it ended, where neither is told."""
     error: Any = False
     tenant: Any = ""
     task: Any = ""
@@ -53,8 +50,14 @@ class Draft:
     latency: Any = ""
     local: bool = False
 
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """All that it says in numbers."""
+        told = (self.cost, self.seconds, self.milliseconds, self.complexity)
+        return (*told, self.input_tokens, self.output_tokens)
 
-def finished(draft: Draft, clock: Clock, where: str, kept_chars: int) -> LogRow:
+
+def finished(draft: Draft, clock: Clock, numbers: Numbers, where: str, kept_chars: int) -> LogRow:
     """The row of `draft`; `where` names its place for errors.
 
     Raises
@@ -63,13 +66,12 @@ def finished(draft: Draft, clock: Clock, where: str, kept_chars: int) -> LogRow:
     InvalidRequest: see Clock.
     """
     when = _moment(draft.when, "when", clock, where)
-    seconds = _number(draft.seconds, "seconds")
+    seconds = _seconds(draft, numbers)
     if seconds is None and when and (ended := _moment(draft.ended, "end", clock, where)):
         seconds = (ended - when).total_seconds()
-    tokens_in, tokens_out = (
-        _number(draft.input_tokens, "input_tokens"),
-        _number(draft.output_tokens, "output_tokens"),
-    )
+    tokens_in = numbers.number(draft.input_tokens, "input_tokens")
+    tokens_out = numbers.number(draft.output_tokens, "output_tokens")
+    cost, currency = numbers.amount(draft.cost, draft.currency)
     chars_in = draft.input_chars
     if chars_in is None and (draft.text or draft.system):
         chars_in = len(draft.text) + len(draft.system)
@@ -84,14 +86,14 @@ def finished(draft: Draft, clock: Clock, where: str, kept_chars: int) -> LogRow:
         or (tokens_out is None and draft.output_chars is not None),
         model=_identifier(draft.model),
         provider=_identifier(draft.provider),
-        cost=_number(draft.cost, "cost"),
-        currency=currency_code(draft.currency),
+        cost=cost,
+        currency=currency,
         seconds=None if seconds is None or seconds < 0 else seconds,
         error=_failed(draft.error),
         tenant=str(draft.tenant or ""),
         task=_identifier(draft.task),
         sensitivity=draft.sensitivity if draft.sensitivity in SENSITIVITIES else "",
-        complexity=_number(draft.complexity, "complexity"),
+        complexity=numbers.number(draft.complexity, "complexity"),
         latency=draft.latency if draft.latency in ("realtime", "async") else "",
         local=draft.local,
     )
@@ -107,18 +109,12 @@ def prompt_hash(system: str) -> str:
     return sha256(plain.encode("utf-8", "replace")).hexdigest()[:8] if plain else ""
 
 
-def currency_code(told: Any) -> str:
-    """Three capital letters (ISO 4217); empty where nothing is told.
-
-    Raises
-    ------
-    Unreadable: it is no currency.
-    """
-    text = str(told or "").strip()
-    code = _SIGNS.get(text, text.upper())
-    if code and not _CURRENCY.fullmatch(code):
-        raise Unreadable("field `currency` is no currency's code (USD, EUR...)")
-    return code
+def _seconds(draft: Draft, numbers: Numbers) -> float | None:
+    seconds = numbers.number(draft.seconds, "seconds")
+    if seconds is not None:
+        return seconds
+    milliseconds = numbers.number(draft.milliseconds, "milliseconds")
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _moment(value: Any, name: str, clock: Clock, where: str) -> Any:
@@ -126,21 +122,6 @@ def _moment(value: Any, name: str, clock: Clock, where: str) -> Any:
         return clock.read(value, where)
     except ValueError:
         raise Unreadable(f"field `{name}` is no time") from None
-
-
-def _number(value: Any, name: str) -> float | None:
-    if value is None or value == "":
-        return None
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        text = value.strip().lstrip("$€£").replace(",", "") if isinstance(value, str) else value
-        number = float(text)
-    except (TypeError, ValueError, OverflowError):
-        raise Unreadable(f"field `{name}` is no number") from None
-    if not math.isfinite(number) or number < 0:
-        raise Unreadable(f"field `{name}` is no number from 0 on")
-    return number
 
 
 def _tokens(counted: float | None, chars: int | None) -> int | None:

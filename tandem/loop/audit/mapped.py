@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from tandem.errors import InvalidRequest
 from tandem.loop.audit.counts import Counts
-from tandem.loop.audit.draft import Draft, Unreadable
+from tandem.loop.audit.draft import Draft
 from tandem.loop.audit.messages import chat_of
 from tandem.loop.audit.opening import Record, beginning, lines
+from tandem.loop.audit.row import Unreadable
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "text": ("text", "prompt", "input", "query", "question", "messages"),
@@ -55,12 +56,6 @@ def draft_of(record: Mapping[str, Any], columns: Mapping[str, str]) -> Draft:
         named = columns.get("text", "text")
         raise Unreadable(f"field `{named}` is missing, and so are a time, a model and a cost")
     chat, output = chat_of(told["text"]), told["output"]
-    milliseconds = told["milliseconds"]
-    if told["seconds"] in (None, "") and milliseconds not in (None, ""):
-        try:
-            told["seconds"] = float(milliseconds) / 1000
-        except (TypeError, ValueError):
-            raise Unreadable("field `milliseconds` is no number") from None
     system = told["system"] if isinstance(told["system"], str) else ""
     return Draft(
         text=chat.text,
@@ -73,7 +68,7 @@ def draft_of(record: Mapping[str, Any], columns: Mapping[str, str]) -> Draft:
 
 _AS_THEY_ARE: Final = (
     *("when", "ended", "input_tokens", "output_tokens", "model", "provider", "cost", "currency"),
-    *("seconds", "error", "tenant", "task", "latency", "sensitivity"),
+    *("seconds", "milliseconds", "error", "tenant", "task", "latency", "sensitivity"),
 )
 
 
@@ -98,7 +93,7 @@ def _at(record: Mapping[str, Any], column: str) -> Any:
 def csv_records(path: Path, most: int, counts: Counts) -> Iterator[Record]:
     """The rows of a CSV file as objects by the names of its first line."""
     ended = _Numbered(path, most, counts)
-    reader = csv.reader(ended, delimiter=_delimiter(path))
+    reader = csv.reader(ended, delimiter=delimiter(path))
     header: list[str] | None = None
     while True:
         try:
@@ -132,6 +127,7 @@ class _Numbered:
         return line
 
 
-def _delimiter(path: Path) -> str:
+def delimiter(path: Path) -> str:
+    """What stands between the fields of a CSV file, by its first line."""
     first = beginning(path).split(b"\n", 1)[0].decode("utf-8", "replace")
     return max(",;\t", key=first.count)

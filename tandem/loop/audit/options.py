@@ -15,6 +15,7 @@ class Options:
     currency: of the report's sums, three letters; rows in others are counted and not summed.
     timezone: of timestamps that name none; None: they are taken as UTC, and must not be mixed with
         timestamps that name one.
+    decimal: the sign before decimals, "." or ","; empty: each log tells.
     columns: our field to the log's (dots go into nested objects); see tandem/loop/audit/mapped.py.
     min_rows: a workload with fewer rows goes into "other", and no word stands in a name that is in
         fewer rows.
@@ -33,6 +34,7 @@ class Options:
 
     currency: str = "USD"
     timezone: tzinfo | None = None
+    decimal: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     min_rows: int = 20
     rest_sample: int = 1000

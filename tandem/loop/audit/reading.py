@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from tandem.errors import InvalidRequest
 from tandem.loop.audit import mapped, vendors
 from tandem.loop.audit.counts import Counts
-from tandem.loop.audit.draft import Draft, Unreadable, finished
+from tandem.loop.audit.draft import Draft, finished
+from tandem.loop.audit.numbers import Numbers
 from tandem.loop.audit.opening import Record, beginning, json_array, json_lines
 from tandem.loop.audit.options import Options
-from tandem.loop.audit.row import LogRow
+from tandem.loop.audit.row import LogRow, Unreadable
 from tandem.loop.audit.times import Clock
 
 Format = Literal["csv", "jsonl", "openai", "langsmith", "langfuse", "litellm"]
@@ -23,6 +26,8 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 _WRAPPED: Final = re.compile(rb'^\s*\{\s*"(?:runs|data|observations|items)"\s*:\s*\[')
 _HOPELESS: Final = 100
 """A log whose first so many rows cannot be read is of another shape."""
+_LOOKED_AT: Final = 200
+"""Rows that tell how a log writes numbers, before it is read."""
 _VENDORS: Final[Mapping[str, Callable[[Mapping[str, Any]], Draft | None]]] = {
     "openai": vendors.openai,
     "langsmith": vendors.langsmith,
@@ -83,20 +88,31 @@ class Logs:
     def _of(self, path: Path, counts: Counts) -> Iterator[LogRow]:
         start = beginning(path)
         counts.format = self.format or sniffed(start, self.options.columns)
+        numbers = self._numbers(path, start, counts.format)
         for place, value in _records(path, start, counts, self.options.line_bytes):
-            row = self._row(place, value, counts)
+            row = self._row(place, value, counts, numbers)
             if row is not None:
                 counts.rows += 1
                 yield row
             elif not counts.rows and counts.skipped.total() >= _HOPELESS:
                 raise _another_shape(counts)
 
-    def _row(self, place: int, value: Any, counts: Counts) -> LogRow | None:
+    def _numbers(self, path: Path, start: bytes, chosen: str) -> Numbers:
+        """How the log writes numbers, by its first rows."""
+        plain = chosen != "csv" or mapped.delimiter(path) == ","
+        told, aside = Numbers(self.options.decimal, plain), Counts(path.name, chosen)
+        for _, value in islice(_records(path, start, aside, self.options.line_bytes), _LOOKED_AT):
+            with suppress(Unreadable):
+                draft = _draft(value, chosen, self.options.columns)
+                told.look(draft.numbers if draft else ())
+        return told
+
+    def _row(self, place: int, value: Any, counts: Counts, numbers: Numbers) -> LogRow | None:
         try:
             draft = _draft(value, counts.format, self.options.columns)
             if draft is not None:
                 where = f"{counts.name}, line {place}"
-                return finished(draft, self.clock, where, self.options.kept_chars)
+                return finished(draft, self.clock, numbers, where, self.options.kept_chars)
             counts.other_records += 1
         except Unreadable as why:
             counts.skip(place, str(why))

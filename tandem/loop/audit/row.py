@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 
+class Unreadable(Exception):
+    """A record cannot become a row, for the reason given, which holds no text of the log."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogRow:
     """A call. Its texts live in memory only: no part of a report is made of them but single words

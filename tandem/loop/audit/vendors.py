@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tandem.loop.audit.draft import Draft, Unreadable
+from tandem.loop.audit.draft import Draft
 from tandem.loop.audit.messages import chat_of, text_of
+from tandem.loop.audit.row import Unreadable
 
 Fields = Mapping[str, Any]
 _NO_FIELDS: Final[Fields] = {}
