@@ -22,7 +22,7 @@ from typing import Any, Final
 from sklearn.metrics import adjusted_rand_score, v_measure_score  # type: ignore[import-untyped]
 
 from bench.audit_log import grown, log_rows
-from bench.common import machine, print_json, table
+from bench.common import machine, peak_mib, print_json, table
 from tandem.graphs.tasks import Tasks
 from tandem.loop.audit.audit import Auditor, Looked
 from tandem.loop.audit.draft import prompt_hash
@@ -212,13 +212,6 @@ def _apart(path: Path, settings: Settings) -> dict[str, float]:
     return figures
 
 
-def _peak_mb() -> float:
-    """The most memory that this process has held. `ru_maxrss` would be the parent's, which a new
-    process takes over, wherever that one is larger (Linux)."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
 def _measured(path: Path, settings: Settings, pipe: Any) -> None:
     auditor, begun = _auditor(settings), time.perf_counter()
     logs = Logs([path], auditor.options)
@@ -226,7 +219,7 @@ def _measured(path: Path, settings: Settings, pipe: Any) -> None:
     for _ in logs.rows():
         counted += 1
     read = time.perf_counter() - begun
-    before = _peak_mb()
+    before = peak_mib()
     again = Logs([path], auditor.options)
     begun = time.perf_counter()
     auditor.judge(auditor.look(again.rows()), again.counts, again.clock.told)
@@ -236,7 +229,7 @@ def _measured(path: Path, settings: Settings, pipe: Any) -> None:
             "reading_alone_s": read,
             "audit_s": time.perf_counter() - begun,
             "before_MB": before,
-            "peak_MB": _peak_mb(),
+            "peak_MB": peak_mib(),
         }
     )
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +18,15 @@ from tandem.models.threads import cores
 from tandem.settings import LedgerSettings, Settings, load
 
 SLM, LLM = "slm-embedded", "llm-embedded"
+_TELL_PEAK = """
+import atexit, pathlib, sys
+told = pathlib.Path(sys.argv.pop(1))
+def tell():
+    status = pathlib.Path("/proc/self/status").read_text("ascii")
+    told.write_text(status.split("VmHWM:")[1].split()[0])
+atexit.register(tell)
+"""
+"""Before the code of a child: at its end it writes its own peak (KiB) where its first word says."""
 
 
 def own_settings(scratch: Path, threads: int = 0, slots: int = 0) -> Settings:
@@ -45,6 +57,23 @@ def seconds(work: Callable[[], object]) -> float:
 def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Each column's median over the rounds."""
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+
+
+def peak_mib() -> float:
+    """The most memory that this process has held (Linux). Not `ru_maxrss`: a new process takes that
+    over from the one that started it, and keeps it wherever it is larger."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def with_peak(code: str, words: Sequence[str], folder: Path) -> tuple[str, float]:
+    """What `code` prints in a process of its own with `words` as arguments, and the most MiB that
+    this process held: as it tells it itself, see `peak_mib`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        told = Path(scratch) / "peak"
+        command = (sys.executable, "-c", _TELL_PEAK + code, str(told), *words)
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout, int(told.read_text("ascii")) / 1024
 
 
 def machine() -> dict[str, float]:

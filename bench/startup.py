@@ -12,19 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common import LLM, machine, medians, own_settings, print_json, table
+from common import LLM, machine, medians, own_settings, print_json, table, with_peak
 
 from tandem.models.embedded import EmbeddedServers
 
-TANDEM = Path(sys.executable).with_name("tandem")
+TANDEM = "from tandem.cli.main import main; main()"
+"""The console script's own code."""
 LABELS = "positive,negative"
 TIMED = "import time; begun = time.perf_counter(); {}; print(time.perf_counter() - begun)"
 IMPORTS = {
@@ -32,8 +30,6 @@ IMPORTS = {
     "tandem.Tandem()": TIMED.format("import tandem; tandem.Tandem()"),
 }
 MIB = 1024 * 1024
-RSS_UNIT = 1 if sys.platform == "darwin" else 1024
-"""What ru_maxrss counts, in bytes."""
 
 
 def main() -> None:
@@ -80,30 +76,17 @@ def run(servers: EmbeddedServers, folder: Path, rounds: int) -> dict[str, Any]:
 
 def timed(folder: Path, code: str, rounds: int) -> dict[str, float]:
     """Median of what `code` prints, its seconds, in a fresh interpreter each time."""
-    command = (sys.executable, "-c", code)
-    return medians([{"seconds": float(finished(command, folder)[0])} for _ in range(rounds)])
+    return medians([{"seconds": float(with_peak(code, (), folder)[0])} for _ in range(rounds)])
 
 
 def asked(folder: Path, text: str) -> dict[str, float]:
     """Seconds of a whole `tandem ask`, those outside the model calls, and its peak memory."""
-    command = [str(TANDEM), "ask", text, "--task", "sentiment", "--labels", LABELS, "--json"]
+    words = ("ask", text, "--task", "sentiment", "--labels", LABELS, "--json")
     begun = time.perf_counter()
-    printed, peak = finished(command, folder)
+    printed, peak = with_peak(TANDEM, words, folder)
     whole = time.perf_counter() - begun
     models = sum(attempt["seconds"] for attempt in json.loads(printed)["attempts"])
-    return {"seconds": whole, "without_model": whole - models, "mib": peak / MIB}
-
-
-def finished(command: Sequence[str], folder: Path) -> tuple[str, int]:
-    """What the command printed, and its own peak of resident bytes."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder, text=True) as process:
-        assert process.stdout is not None
-        printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, printed)
-    return printed, usage.ru_maxrss * RSS_UNIT
+    return {"seconds": whole, "without_model": whole - models, "mib": peak}
 
 
 def without(row: dict[str, float], name: str) -> dict[str, float]:

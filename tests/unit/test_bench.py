@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -41,6 +42,20 @@ def test_a_table_has_a_line_a_row_and_a_dash_for_what_is_missing() -> None:
 def test_medians_are_taken_column_by_column() -> None:
     rounds = [{"a": 1.0, "b": 9.0}, {"a": 3.0, "b": 7.0}, {"a": 2.0, "b": 8.0}]
     assert load("common").medians(rounds) == {"a": 2.0, "b": 8.0}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells the peak")
+def test_a_childs_peak_is_its_own_and_not_that_of_whoever_started_it(tmp_path: Path) -> None:
+    common, held = load("common"), bytearray(b"x") * (160 << 20)
+    assert common.peak_mib() > 160
+    code = "import os, sys; print(sys.argv[1:], os.getcwd()); sys.exit(0)"
+    printed, peak = common.with_peak(code, ("a", "b"), tmp_path)
+    assert printed == f"['a', 'b'] {tmp_path}\n"
+    assert len(held) > 0
+    assert 1 < peak < 100
+    assert common.with_peak("held = b'x' * (120 << 20)", (), tmp_path)[1] > 120
+    with pytest.raises(subprocess.CalledProcessError):
+        common.with_peak("raise SystemExit(3)", (), tmp_path)
 
 
 def test_the_ratio_is_taken_round_by_round() -> None:
