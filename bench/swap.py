@@ -90,13 +90,13 @@ def main() -> None:
     services.servers.retire(model, [])
     live = time.monotonic()
     time.sleep(chosen.seconds)
-    services.adapters.rollback(card.slot, card.name)
+    services.adapters.rollback(card.name)
     back = time.monotonic()
     time.sleep(chosen.seconds)
     traffic.end()
     services.adapters.promote(card.name)
     tuned = references(services, card, texts)
-    services.adapters.rollback(card.slot, card.name)
+    services.adapters.rollback(card.name)
     kinds = {"as it is": 0, "adapter": 0, "both alike": 0, "neither": 0}
     for _, text, _, chances in traffic.answers:
         near = (apart(chances, plain[text]) < NOISE, apart(chances, tuned[text]) < NOISE)

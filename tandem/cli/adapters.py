@@ -137,10 +137,10 @@ def rollback(
     name: Annotated[str, typer.Argument(help="The adapter in force that is to go.")],
 ) -> None:
     """Take NAME out of force; what was in force before it is so again."""
-    from tandem.models.adapters import adapters_of
+    from tandem.loop.promoting import take_out_of_force
+    from tandem.services import Services
 
-    adapters = adapters_of(ctx.obj)
-    before = adapters.rollback(adapters.get(name).slot, name)
+    before = take_out_of_force(Services(ctx.obj), name)
     typer.echo(f"{name} is out of force; {before or 'the model as it is'} answers now.")
 
 

@@ -8,7 +8,7 @@ it is at work on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import numpy as np
 from tandem.errors import InvalidRequest, ModelError, SettingsError, from_info
 from tandem.graphs.tasks import Tasks
 from tandem.loop.measuring import OF_THE_ROW, profile_of
+from tandem.loop.promoting import WithChallenger, put_in_force, refuse_other_base, retire
 from tandem.loop.tune.learning import Labelled, LearningSet
 from tandem.loop.tune.tuning import Learnable
 from tandem.models.adapters import AdapterCard, Adapters
@@ -30,6 +31,7 @@ from tandem.records import Attempt, Request
 from tandem.services import Services
 from tandem.stats import Comparison, Interval, compare, quantile, wilson
 
+AS_IT_IS: Final = "the model as it is"
 PROBES: Final = 20
 MOST_APART: Final = 0.05
 """How far a label's probability may move between two servers, in the mean of the probes. The same
@@ -71,18 +73,6 @@ class Duel:
         return asdict(self)
 
 
-class WithChallenger(Adapters):
-    """The adapters in force as they would be with the challenger."""
-
-    def __init__(self, own: Adapters, card: AdapterCard) -> None:
-        super().__init__(own.folder)
-        self._cards = {**own.in_force(), card.slot: card}
-
-    def in_force(self) -> dict[str, AdapterCard]:
-        """See Adapters; the challenger stands in its slot."""
-        return self._cards
-
-
 def services_with(services: Services, adapters: Adapters) -> Services:
     """Services of the same settings that hold `adapters`."""
     made = Services(services.settings)
@@ -114,32 +104,34 @@ class Challenge:
         ModelError: a model gave no answer; nothing was changed.
         """
         refuse_strange(self.services, card, given)
-        rows = given.held_out
+        rows, incumbent = given.held_out, champion_of(self.services, card)
         services = self.beside(self.services, WithChallenger(self.services.adapters, card))
         before = self._ask(self.services, "champion", card, rows)
         after = self._ask(services, "challenger", card, rows)
         unmoved = self._unmoved(services, card, rows[:PROBES])
-        incumbent = self.services.adapters.in_force().get(card.slot)
-        return Duel(
-            champion=_side(incumbent.name if incumbent else "the model as it is", before),
+        duel = Duel(
+            champion=_side(incumbent, before),
             challenger=_side(card.name, after),
             comparison=compare(after.right, before.right),
             head=self._head(given),
             others_unmoved=unmoved,
         )
+        if not duel.won:
+            retire(self.services, card.task, services.adapters.served_with(card.base_sha256))
+        return duel
 
     def promote(self, card: AdapterCard, duel: Duel) -> AdapterCard:
         """Put the winner in force, and note on its card how it won.
 
         Raises
         ------
-        InvalidRequest: it did not win; nothing was changed.
+        InvalidRequest: it did not win, or something else is in force by now; nothing was changed.
         """
         if not duel.won:
             raise InvalidRequest(
                 f"{card.name} did not beat what is in force; nothing was changed.", why_not(duel)
             )
-        return put_in_force(self.services, card, duel.told())
+        return put_in_force(self.services, card, duel.told(), incumbent_of(duel.champion))
 
     def _ask(
         self, services: Services, what: str, card: AdapterCard, rows: Sequence[Labelled]
@@ -204,11 +196,7 @@ def refuse_strange(services: Services, card: AdapterCard, given: Learnable) -> N
     services.adapters.check(card)
     if not services.settings.adapters.enabled:
         raise SettingsError("Adapters are switched off.", "Set adapters.enabled = true.")
-    if services.servers.base_sum(_model(services, card)) != card.base_sha256:
-        raise SettingsError(
-            f"{card.name} was made for another base model ({card.base}).",
-            "Tune the model that is in use; nothing was changed.",
-        )
+    refuse_other_base(services, card)
     same = given.card["held_out_sum"] == card.data.get("held_out_sum")
     if not same or given.card["train_sum"] != card.data.get("train_sum"):
         raise InvalidRequest(
@@ -218,15 +206,15 @@ def refuse_strange(services: Services, card: AdapterCard, given: Learnable) -> N
         )
 
 
-def put_in_force(services: Services, card: AdapterCard, quality: Mapping[str, Any]) -> AdapterCard:
-    """Note on the card how the adapter won, and put it in force; the server without it ends when it
-    has finished what it is at work on."""
-    adapters, old = services.adapters, services.adapters.in_force()
-    adapters.write(replace(card, quality=quality))
-    promoted = adapters.promote(card.name)
-    held = [one for one in old.values() if one.base_sha256 == card.base_sha256]
-    services.servers.retire(_model(services, card), sorted(held, key=lambda one: one.name))
-    return promoted
+def champion_of(services: Services, card: AdapterCard) -> str:
+    """The name of what is in force in the slot of `card`."""
+    incumbent = services.adapters.in_force().get(card.slot)
+    return incumbent.name if incumbent else AS_IT_IS
+
+
+def incumbent_of(champion: Side) -> str:
+    """The adapter that the champion is; empty: none."""
+    return "" if champion.name == AS_IT_IS else champion.name
 
 
 def label_task(services: Services, name: str) -> LabelTask:
@@ -275,7 +263,3 @@ def _side(name: str, said: _Said) -> Side:
     seconds = said.seconds
     right = wilson(sum(said.right), len(said.right))
     return Side(name, right, quantile(seconds, 0.5), quantile(seconds, 0.95))
-
-
-def _model(services: Services, card: AdapterCard) -> str:
-    return services.settings.chain("slm", card.task)[0]

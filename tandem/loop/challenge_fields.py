@@ -14,15 +14,17 @@ from typing import Any, Final
 from tandem.errors import InvalidRequest
 from tandem.graphs.tasks import Tasks
 from tandem.loop.challenge import (
+    AS_IT_IS,
     MOST_FLIPPED,
     Progress,
     Side,
-    WithChallenger,
     asked,
-    put_in_force,
+    champion_of,
+    incumbent_of,
     refuse_strange,
     services_with,
 )
+from tandem.loop.promoting import WithChallenger, put_in_force, retire
 from tandem.loop.tune.fields import TASK, FieldRow, FieldSet
 from tandem.models.adapters import AdapterCard, Adapters
 from tandem.nodes.extract import Extract
@@ -102,13 +104,14 @@ class FieldChallenge:
         """`card` against what is in force for its slot, on the held-out rows of `given`. Raises as
         Challenge.duel does."""
         refuse_strange(self.services, card, given)
+        incumbent = champion_of(self.services, card)
         services = self.beside(self.services, WithChallenger(self.services.adapters, card))
         before = self._ask(self.services, "champion", given)
         after = self._ask(services, "challenger", given)
-        incumbent = self.services.adapters.in_force().get(card.slot)
-        unmoved = self._unmoved(services, given, [] if incumbent else before.outputs)
-        return FieldDuel(
-            champion=_side(incumbent.name if incumbent else "the model as it is", before),
+        plain = before.outputs if incumbent == AS_IT_IS else []
+        unmoved = self._unmoved(services, given, plain)
+        duel = FieldDuel(
+            champion=_side(incumbent, before),
             challenger=_side(card.name, after),
             comparison=compare(after.shares, before.shares),
             fields={
@@ -117,19 +120,22 @@ class FieldChallenge:
             },
             others_unmoved=unmoved,
         )
+        if not duel.won:
+            retire(self.services, card.task, services.adapters.served_with(card.base_sha256))
+        return duel
 
     def promote(self, card: AdapterCard, duel: FieldDuel) -> AdapterCard:
         """Put the winner in force, and note on its card how it won.
 
         Raises
         ------
-        InvalidRequest: it did not win; nothing was changed.
+        InvalidRequest: it did not win, or something else is in force by now; nothing was changed.
         """
         if not duel.won:
             raise InvalidRequest(
                 f"{card.name} did not beat what is in force; nothing was changed.", duel.why_not
             )
-        return put_in_force(self.services, card, duel.told())
+        return put_in_force(self.services, card, duel.told(), incumbent_of(duel.champion))
 
     def _ask(self, services: Services, what: str, given: FieldSet) -> _Said:
         task, said = extraction(services), _Said()

@@ -12,20 +12,18 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-from filelock import FileLock
+from typing import Any, Final, NamedTuple
 
 from tandem.errors import InvalidRequest, ModelFileError
 from tandem.models.files import sha256_of, write_atomically
+from tandem.models.promoted import PromotedFile, unwritable
 from tandem.settings import Settings
 
 CARD: Final = "card.json"
 FILE: Final = "adapter.gguf"
-_PROMOTED: Final = "promoted.json"
 _NAME: Final = re.compile(r"^[a-z0-9][a-z0-9._-]{0,79}$")
 _log = logging.getLogger(__name__)
 
@@ -56,31 +54,41 @@ class AdapterCard:
     """How it did on rows that it never saw, beside what was in force."""
 
 
+Stamp = tuple[int, int, int] | None
+"""What tells a file from the one that it was: size, time, inode; None: it is not there."""
+
+
+class _Known(NamedTuple):
+    """What was in force at the last look, and the files that it was read from as they were."""
+
+    promoted: Stamp
+    files: Mapping[Path, Stamp]
+    cards: Mapping[str, AdapterCard]
+
+
 class Adapters:
     """The adapters in `folder` (made when the first is written). Safe for use by threads.
 
-    What is in force is read again only when the file that says so has changed: a look costs one
-    `stat`.
+    What is in force is read, and summed, again only when a file of it has changed: a look costs a
+    `stat` for the file that says so and two for each adapter.
     """
 
     def __init__(self, folder: Path, enabled: bool = True) -> None:
         self.folder: Final = folder
         self._enabled = enabled
-        self._known: tuple[tuple[int, int], Mapping[str, AdapterCard]] = ((0, 0), {})
+        self._promoted = PromotedFile(folder)
+        self._known = _Known(None, {}, {})
 
     def in_force(self) -> Mapping[str, AdapterCard]:
-        """The adapter of each slot. One whose file is damaged or gone is not used, and said so in
+        """The adapter of each slot. One whose file is changed or gone is not used, and said so in
         the log: the small model then works as it is."""
         if not self._enabled:
             return {}
-        try:
-            status = (self.folder / _PROMOTED).stat()
-        except OSError:
-            return {}
-        seen = (status.st_mtime_ns, status.st_ino)
-        if self._known[0] != seen:
-            self._known = (seen, self._usable())
-        return self._known[1]
+        known, promoted = self._known, _stamp(self._promoted.path)
+        same = known.promoted == promoted
+        if not same or any(_stamp(path) != old for path, old in known.files.items()):
+            self._known = known = self._look(promoted)
+        return known.cards
 
     def served_with(self, base_sha256: str) -> list[AdapterCard]:
         """The adapters in force for a base model, in the order in which its server loads them."""
@@ -89,7 +97,11 @@ class Adapters:
 
     def file(self, card: AdapterCard) -> Path:
         """The adapter's file for llama.cpp."""
-        return self.folder / card.name / FILE
+        return self.file_of(card.name)
+
+    def file_of(self, name: str) -> Path:
+        """The file of the adapter `name`, whether there is one or not."""
+        return self.folder / name / FILE
 
     def all(self) -> list[AdapterCard]:
         """All finished adapters, the newest first."""
@@ -110,7 +122,14 @@ class Adapters:
         path = self.file(card)
         if not path.is_file():
             raise ModelFileError(f"The adapter file {path} is gone.", "Tune the task again.")
-        if sha256_of(path) != card.sha256:
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise ModelFileError(
+                f"The adapter file {path} cannot be read: {error.strerror}.",
+                "Make it readable; nothing of it is used.",
+            ) from None
+        if found != card.sha256:
             raise ModelFileError(
                 f"The adapter file {path} is not the one that was made: its sum is wrong.",
                 "Nothing of it is used; restore the file, or tune the task again.",
@@ -134,7 +153,7 @@ class Adapters:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unwritable(folder, error) from None
+            raise unwritable(folder, error) from None
         return folder
 
     def write(self, card: AdapterCard) -> None:
@@ -143,55 +162,57 @@ class Adapters:
         try:
             write_atomically(path, json.dumps(asdict(card), indent=1, ensure_ascii=False))
         except OSError as error:
-            raise _unwritable(path, error) from None
+            raise unwritable(path, error) from None
 
     def promoted(self) -> dict[str, list[str]]:
-        """Names that were in force for each slot, the last of them now."""
-        try:
-            slots = json.loads((self.folder / _PROMOTED).read_text(encoding="utf-8"))["slots"]
-            return {str(slot): [str(name) for name in names] for slot, names in slots.items()}
-        except OSError:
-            return {}
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ModelFileError(
-                f"{self.folder / _PROMOTED} cannot be read: it is damaged. No adapter is used.",
-                "Remove it and promote again; the adapters themselves are kept.",
-            ) from None
+        """Names that were in force for each slot, the last of them now. Raises ModelFileError where
+        they cannot be read."""
+        return self._promoted.read()
 
-    def promote(self, name: str) -> AdapterCard:
+    def promote(self, name: str, instead_of: str | None = None) -> AdapterCard:
         """Put a finished adapter in force for its slot.
+
+        Parameters
+        ----------
+        instead_of: the adapter that must be in force until now, empty for none: what this one was
+            compared with. None: whatever is.
 
         Raises
         ------
-        InvalidRequest: there is no such adapter, or it is in force.
+        InvalidRequest: there is no such adapter, it is in force, or `instead_of` is not.
         ModelFileError: its file is not as it was made, or the folder cannot be written.
         """
         card = self.get(name)
         self.check(card)
-        with self._locked():
+        with self._promoted.locked():
             slots = self.promoted()
             history = slots.get(card.slot, [])
             if history[-1:] == [name]:
                 raise InvalidRequest(f"The adapter {name!r} is in force already.", "")
-            self._write_promoted({**slots, card.slot: [*history, name]})
+            if instead_of is not None and self._answering(card.slot) != instead_of:
+                raise InvalidRequest(
+                    "What is in force changed since the comparison.",
+                    "Compare again; nothing was changed.",
+                )
+            self._promoted.write({**slots, card.slot: [*history, name]})
         return card
 
-    def rollback(self, slot: str, name: str) -> str:
-        """Take the adapter `name` out of force; the name of the one before it, which is in force
-        now (empty: the small model as it is).
+    def rollback(self, name: str) -> str:
+        """Take the adapter `name` out of force, also where nothing but its name is left; the name
+        of the one before it, which is in force now (empty: the small model as it is).
 
         Raises InvalidRequest where it is not in force.
         """
-        with self._locked():
+        with self._promoted.locked():
             slots = self.promoted()
-            history = slots.get(slot, [])
-            if history[-1:] != [name]:
+            slot = next((one for one, names in slots.items() if names[-1:] == [name]), None)
+            if slot is None:
                 raise InvalidRequest(
                     f"The adapter {name!r} is not in force; nothing was changed.",
                     "See `tandem adapters list`.",
                 )
-            self._write_promoted({**slots, slot: history[:-1]})
-        return history[-2] if len(history) > 1 else ""
+            self._promoted.write({**slots, slot: slots[slot][:-1]})
+        return self._answering(slot)
 
     def remove(self, name: str) -> None:
         """Remove an adapter, finished or half-trained. Raises InvalidRequest while it is in
@@ -199,7 +220,7 @@ class Adapters:
         folder = self.folder / name
         if not _NAME.match(name) or not folder.is_dir():
             raise InvalidRequest(f"There is no adapter {name!r}.", "See `tandem adapters list`.")
-        with self._locked():
+        with self._promoted.locked():
             if any(name in history for history in self.promoted().values()):
                 raise InvalidRequest(
                     f"The adapter {name!r} is in force, or a rollback leads to it.",
@@ -207,24 +228,32 @@ class Adapters:
                 )
             shutil.rmtree(folder)
 
-    def _usable(self) -> dict[str, AdapterCard]:
-        found: dict[str, AdapterCard] = {}
+    def _answering(self, slot: str) -> str:
+        card = self.in_force().get(slot)
+        return card.name if card else ""
+
+    def _look(self, promoted: Stamp) -> _Known:
+        files: dict[Path, Stamp] = {}
+        cards: dict[str, AdapterCard] = {}
         try:
             slots = self.promoted()
         except ModelFileError as error:
             _log.warning("%s", error)
-            return {}
+            return _Known(promoted, files, cards)
         for slot, history in slots.items():
             if not history:
                 continue
+            # Stamped before they are read: what changes in between is looked at again.
+            folder = self.folder / history[-1]
+            files |= {path: _stamp(path) for path in (folder / CARD, folder / FILE)}
             try:
                 card = self.get(history[-1])
                 self.check(card)
-            except (InvalidRequest, ModelFileError, OSError) as error:
+            except (InvalidRequest, ModelFileError) as error:
                 _log.warning("the adapter in force for a task is not used: %s", error)
                 continue
-            found[slot] = card
-        return found
+            cards[slot] = card
+        return _Known(promoted, files, cards)
 
     def _read(self, path: Path) -> AdapterCard | None:
         try:
@@ -232,17 +261,6 @@ class Adapters:
             return AdapterCard(**{**told, "labels": tuple(told.get("labels", ()))})
         except (OSError, ValueError, TypeError, AttributeError):
             return None
-
-    def _locked(self) -> FileLock:
-        return FileLock(self.folder / f"{_PROMOTED}.lock", timeout=30, mode=0o600)
-
-    def _write_promoted(self, slots: Mapping[str, Sequence[str]]) -> None:
-        path = self.folder / _PROMOTED
-        kept = {slot: list(names) for slot, names in slots.items() if names}
-        try:
-            write_atomically(path, json.dumps({"slots": kept}, indent=1))
-        except OSError as error:
-            raise _unwritable(path, error) from None
 
 
 def adapters_of(settings: Settings) -> Adapters:
@@ -256,8 +274,11 @@ def slot_of(task: str, asked: str) -> str:
     return f"{task}:{asked}"
 
 
-def _unwritable(path: Path, error: OSError) -> ModelFileError:
-    return ModelFileError(
-        f"{path} cannot be written: {error.strerror}.",
-        "Make room, or make it writable; what is in force is as before.",
-    )
+def _stamp(path: Path) -> Stamp:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:  # there, and not to be read: whoever reads it says so
+        return (-1, error.errno or 0, 0)
+    return (status.st_size, status.st_mtime_ns, status.st_ino)

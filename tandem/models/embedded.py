@@ -87,7 +87,8 @@ class EmbeddedServers:
         self._adapters = adapters or adapters_of(settings)
         self._sums: dict[str, str] = {}
         self._registry = Registry(settings.cache_dir / "servers")
-        self._endpoints: dict[str, Endpoint] = {}
+        self._endpoints: dict[str, tuple[tuple[str, ...], Endpoint]] = {}
+        """With the sums of the adapters that were in force: a name may be another's tomorrow."""
         self._died: dict[str, float] = {}
 
     def endpoint(self, model_name: str, deadline: float = math.inf) -> Endpoint:
@@ -106,10 +107,11 @@ class EmbeddedServers:
         """
         known = self._endpoints.get(model_name)
         held = self._served_with(model_name)
-        if known is None or known.adapters != tuple(card.name for card in held):
-            known = self._find_or_start(model_name, deadline, held)
+        sums = tuple(card.sha256 for card in held)
+        if known is None or known[0] != sums:
+            known = (sums, self._find_or_start(model_name, deadline, held))
             self._endpoints[model_name] = known
-        return known
+        return known[1]
 
     def warm(
         self, model_name: str, held: Sequence[AdapterCard], deadline: float = math.inf
@@ -118,14 +120,43 @@ class EmbeddedServers:
         when they come into force. Raises as `endpoint`."""
         return self._find_or_start(model_name, deadline, held)
 
+    def holding(self, model_name: str, adapter: str) -> Endpoint | None:
+        """A server of `model_name` that still runs and holds `adapter`, whatever is in force by
+        now; None where there is none. Nothing is started."""
+        file = str(files.locate(model_name, self._settings).resolve())
+        own = (adapter, str(self._adapters.file_of(adapter)))
+        for _, record in self._registry.live():
+            if record.port and record.model_file == file and own in record.adapters:
+                return _endpoint_of(record)
+        return None
+
     def retire(self, model_name: str, held: Sequence[AdapterCard]) -> None:
-        """Let the server of `model_name` with these adapters end soon: it finishes what it is at
-        work on, and takes what still comes."""
-        key = _key(self._wanted(model_name, held))
-        with self._registry.lock(key, self._settings.limits.start_s):
-            record = self._registry.read(key)
-            if record is not None and record.alive():
-                self._registry.write(key, replace(record, idle_s=RETIRED_IDLE_S))
+        """Let the servers with these adapters end soon: they finish what they are at work on, and
+        take what still comes.
+
+        A server without adapters is left alone: other projects of the user may share it. So is the
+        one that `model_name` has in force.
+        """
+        own = self._files_of(held)
+        if not own or own == self._files_of(self._served_with(model_name)):
+            return
+        for key, record in list(self._registry.live()):
+            if record.adapters == own:
+                self._end_soon(key)
+
+    def _end_soon(self, key: str) -> None:
+        try:
+            with self._registry.lock(key, self._settings.limits.connect_s):
+                record = self._registry.read(key)
+                if record is not None and record.alive():
+                    self._registry.write(key, replace(record, idle_s=RETIRED_IDLE_S))
+        except Timeout:  # Somebody wants it right now.
+            _log.info("a server whose adapters are out of force ends when it is idle")
+
+    def _files_of(self, held: Sequence[AdapterCard]) -> tuple[tuple[str, str], ...]:
+        """Names and files, in the order in which a server loads them."""
+        named = sorted(held, key=lambda card: card.name)
+        return tuple((card.name, str(self._adapters.file(card))) for card in named)
 
     def _served_with(self, model_name: str) -> list[AdapterCard]:
         if not self._adapters.in_force():
@@ -189,8 +220,7 @@ class EmbeddedServers:
                 f"{self._settings.limits.start_s:g} s.",
                 "Look with `tandem models status`; `tandem models stop` clears it.",
             ) from error
-        names = tuple(name for name, _ in record.adapters)
-        return Endpoint(record.url, record.api_key, record.model_file, record.pid, names)
+        return _endpoint_of(record)
 
     def _wanted(self, model_name: str, held: Sequence[AdapterCard]) -> Record:
         """The server that the settings ask for, without process and port."""
@@ -211,7 +241,7 @@ class EmbeddedServers:
             context=model.context,
             slots=model.slots,
             threads=threads_for(self._settings).get(model_name) or max(1, model.threads),
-            adapters=tuple((card.name, str(self._adapters.file(card))) for card in held),
+            adapters=self._files_of(held),
         )
 
     def _reusable(self, record: Record, key: str, deadline: float) -> Record | None:
@@ -306,14 +336,31 @@ def _served_name(model: Model, path: Path) -> str:
 
 
 def _key(wanted: Record) -> str:
-    """The same for all who want the same model file with the same options, and for nobody else."""
-    status = Path(wanted.model_file).stat()
-    options = [wanted.model_file, status.st_size, status.st_mtime_ns]
+    """The same for all who want the same model file with the same options, and for nobody else.
+
+    Raises ModelFileError where one of its files is gone.
+    """
+    options = [wanted.model_file, *_size_and_time(wanted.model_file)]
     options += [wanted.context, wanted.slots, wanted.threads]
     for name, path in wanted.adapters:
-        adapter = Path(path).stat()
-        options += [name, path, adapter.st_size, adapter.st_mtime_ns]
+        options += [name, path, *_size_and_time(path)]
     return f"{wanted.name}-{hashlib.sha256(json.dumps(options).encode()).hexdigest()[:12]}"
+
+
+def _size_and_time(path: str) -> tuple[int, int]:
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        raise ModelFileError(
+            f"The file {path} cannot be read: {error.strerror}.",
+            "Put it back; an adapter can also be rolled back with `tandem adapters rollback`.",
+        ) from None
+    return status.st_size, status.st_mtime_ns
+
+
+def _endpoint_of(record: Record) -> Endpoint:
+    names = tuple(name for name, _ in record.adapters)
+    return Endpoint(record.url, record.api_key, record.model_file, record.pid, names)
 
 
 def _describe(record: Record) -> RunningServer:

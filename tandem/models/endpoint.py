@@ -54,6 +54,10 @@ class Servers(Protocol):
         for beyond `deadline` (Unix time, seconds)."""
         ...
 
+    def holding(self, model_name: str, adapter: str) -> Address | None:
+        """A server of `model_name` that runs and holds `adapter`; None where there is none."""
+        ...
+
     def invalidate(self, model_name: str) -> None:
         """Its server does not answer: look again, and start it anew, at the next `endpoint`."""
         ...
@@ -174,7 +178,7 @@ class ModelEndpoint:
     def _once(self, ask: Ask, prompt: Prompt, tools: Sequence[Mapping[str, Any]]) -> Reply:
         context = ask.context
         check(context.deadline)  # No server is started for an answer that nobody waits for.
-        address = self._address(context.deadline)
+        address = self._address(context.deadline, prompt.adapter)
         extra = adapter_fields(prompt, self.model, address.adapters, self.name)
         client = self._connected(address)
         listen = ask.tell if ask.listen is not None else None
@@ -193,11 +197,14 @@ class ModelEndpoint:
                 self._client = (known, self._connect(*known))
             return self._client[1]
 
-    def _address(self, deadline: float) -> _Address:
+    def _address(self, deadline: float, adapter: str) -> _Address:
         if self.model.backend != "embedded":
             return _Address(self.model.url, self._key(), self.model.adapters)
         try:
             found = self._servers.endpoint(self.name, deadline)
+            if adapter and adapter not in found.adapters:
+                # Another came into force meanwhile: the request ends where it was written for.
+                found = self._servers.holding(self.name, adapter) or found
         except TandemError as error:
             check(deadline)
             raise CallError("down", f"its server does not run: {error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from langchain_core.embeddings import Embeddings
 
 from tandem.errors import InvalidRequest, ModelFileError, ModelUnavailable, SettingsError
 from tandem.loop.challenge import Challenge, why_not
+from tandem.loop.promoting import take_out_of_force
 from tandem.loop.tune.learning import LearningSet, Privacy, learning_set
 from tandem.models.adapters import AdapterCard, Adapters, slot_of
 from tandem.models.files import sha256_of
@@ -22,6 +24,7 @@ from tandem.models.tier import CallContext, Completion, Prompt
 from tandem.nodes.tuned import asked_labels
 from tandem.records import Usage
 from tandem.services import Services
+from tandem.settings import Model
 from tests.unit.fakes import FakeTierCall, completion
 from tests.unit.services import FakeServices
 
@@ -80,10 +83,14 @@ class Numbered(Embeddings):
 class Servers:
     def __init__(self, base: str = BASE) -> None:
         self.base = base
+        self.warmed: list[list[str]] = []
         self.retired: list[list[str]] = []
 
     def base_sum(self, model: str) -> str:
         return self.base
+
+    def warm(self, model: str, held: list[AdapterCard]) -> None:
+        self.warmed.append([card.name for card in held])
 
     def retire(self, model: str, held: list[AdapterCard]) -> None:
         self.retired.append([card.name for card in held])
@@ -92,8 +99,10 @@ class Servers:
 class House:
     """Services whose SLM is right as often as told, with and without the adapter."""
 
-    def __init__(self, folder: Path, plain: float, tuned: float, moved: bool = False) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, plain: float, tuned: float, moved: bool = False, **settings: Any
+    ) -> None:
+        self.folder, self.settings = folder, settings
         self.store = Adapters(folder / "adapters")
         self.servers = Servers()
         self.plain, self.tuned, self.moved = plain, tuned, moved
@@ -112,7 +121,7 @@ class House:
             said = often(text, self.plain)
             return LABELS[1 - LABELS.index(said)] if moved else said
 
-        services = FakeServices(self.folder)
+        services = FakeServices(self.folder, **self.settings)
         held: dict[str, Any] = services.__dict__
         held |= {"adapters": store, "servers": self.servers, "embeddings": Numbered()}
         tier: Any = Tier(answer)
@@ -155,7 +164,82 @@ def test_a_better_adapter_goes_live_and_the_old_server_is_retired(tmp_path: Path
     house.challenge.promote(card, duel)
     assert list(house.store.in_force()) == [card.slot]
     assert house.store.get("first").quality["challenger"]["name"] == "first"
-    assert house.servers.retired == [[]]
+    assert (house.servers.warmed, house.servers.retired) == ([["first"]], [[]])
+    second = house.card("second")
+    house.tuned = 1.0
+    better = replace(duel, champion=replace(duel.champion, name="first"))
+    house.challenge.promote(second, better)
+    assert house.servers.warmed[1:] == [["second"]]
+    assert house.servers.retired[1:] == [["first"]]
+
+
+def test_what_was_compared_with_something_else_does_not_go_live(tmp_path: Path) -> None:
+    """Two are compared with the plain model; the better one goes live first."""
+    house = House(tmp_path, plain=0.3, tuned=0.78)
+    worse = house.card("worse")
+    first = house.challenge.duel(worse, house.given)
+    house.tuned = 0.95
+    better = house.card("better")
+    house.challenge.promote(better, house.challenge.duel(better, house.given))
+    assert first.won
+    with pytest.raises(InvalidRequest, match="changed since the comparison"):
+        house.challenge.promote(worse, first)
+    assert [card.name for card in house.store.in_force().values()] == ["better"]
+
+
+def test_what_comes_into_force_during_the_comparison_is_noticed(tmp_path: Path) -> None:
+    house = House(tmp_path, plain=0.3, tuned=0.95)
+    card, other = house.card(), house.card("other")
+
+    def between(what: str, done: int, of: int) -> None:
+        if (what, done) == ("challenger", of):
+            house.store.promote(other.name)
+
+    challenge = replace(house.challenge, progress=between)
+    with pytest.raises(InvalidRequest, match="changed since the comparison"):
+        challenge.promote(card, challenge.duel(card, house.given))
+
+
+HOSTED: dict[str, Any] = {
+    "models": {
+        "slm-embedded": Model(
+            backend="openai", url="http://h/v1", model="m", dialect="vllm", adapters=("first",)
+        )
+    }
+}
+
+
+def test_an_adapter_of_a_hosted_model_goes_live_and_back(tmp_path: Path) -> None:
+    house = House(tmp_path, plain=0.6, tuned=0.95, **HOSTED)
+    card, unknown = house.card(), house.card("unknown")
+    house.servers.base = ""
+    duel = house.challenge.duel(card, house.given)
+    house.challenge.promote(card, duel)
+    assert list(house.store.in_force()) == [card.slot]
+    assert take_out_of_force(house.services, "first") == ""
+    assert house.store.in_force() == {}
+    assert (house.servers.warmed, house.servers.retired) == ([], [])
+    with pytest.raises(SettingsError, match="does not hold the adapter unknown"):
+        house.challenge.duel(unknown, house.given)
+
+
+def test_a_rollback_ends_the_server_that_held_it(tmp_path: Path) -> None:
+    house = House(tmp_path, plain=0.6, tuned=0.95)
+    house.card()
+    house.store.promote("first")
+    assert take_out_of_force(house.services, "first") == ""
+    assert house.servers.retired == [["first"]]
+    with pytest.raises(InvalidRequest, match="not in force"):
+        take_out_of_force(house.services, "first")
+
+
+def test_one_whose_folder_is_gone_is_taken_out_of_force_all_the_same(tmp_path: Path) -> None:
+    house = House(tmp_path, plain=0.6, tuned=0.95)
+    house.card()
+    house.store.promote("first")
+    shutil.rmtree(house.store.folder / "first")
+    assert take_out_of_force(house.services, "first") == ""
+    assert house.store.promoted() == {}
 
 
 @pytest.mark.parametrize("tuned", [0.6, 0.3])
@@ -163,6 +247,7 @@ def test_one_that_is_not_better_changes_nothing_and_says_why(tmp_path: Path, tun
     house = House(tmp_path, plain=0.6, tuned=tuned)
     duel = house.challenge.duel(house.card(), house.given)
     assert not duel.won
+    assert house.servers.retired == [["first"]]
     with pytest.raises(InvalidRequest, match="did not beat"):
         house.challenge.promote(house.card("again"), duel)
     assert house.store.in_force() == {}

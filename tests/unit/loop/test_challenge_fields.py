@@ -109,7 +109,7 @@ def test_a_better_adapter_goes_live_with_a_table_by_field_and_back(tmp_path: Pat
     assert house.services.adapter(TASK, house.given.asked) == house.store.get("first")
     assert house.store.get("first").quality["fields"]["shop"]["comparison"]
     assert house.servers.retired == [[]]
-    house.store.rollback(card.slot, "first")
+    house.store.rollback("first")
     assert house.services.adapter(TASK, house.given.asked) is None
 
 

@@ -52,6 +52,11 @@ class FakeServers:
 
     addresses: list[Address | Exception] = field(default_factory=list)
     invalidated: list[str] = field(default_factory=list)
+    others: list[Address] = field(default_factory=list)
+    """Servers that run as well."""
+
+    def holding(self, model_name: str, adapter: str) -> Address | None:
+        return next((one for one in self.others if adapter in one.adapters), None)
 
     def endpoint(self, model_name: str, deadline: float = 0.0) -> Address:
         found = self.addresses[min(len(self.invalidated), len(self.addresses) - 1)]

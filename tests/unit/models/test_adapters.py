@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from tandem.models.adapters import AdapterCard, Adapters, slot_of
 from tandem.models.call import CallError
 from tandem.models.endpoint import adapter_fields
 from tandem.models.files import sha256_of
+from tandem.models.promoted import PromotedFile
 from tandem.models.tier import Prompt
 from tandem.settings import Model
 
@@ -56,9 +60,9 @@ def test_a_promotion_comes_into_force_and_a_rollback_leads_back(store: Adapters)
     assert store.in_force() == {SLOT: first}
     store.promote("second")
     assert store.in_force() == {SLOT: second}
-    assert store.rollback(SLOT, "second") == "first"
+    assert store.rollback("second") == "first"
     assert store.in_force() == {SLOT: first}
-    assert store.rollback(SLOT, "first") == ""
+    assert store.rollback("first") == ""
     assert store.in_force() == {}
 
 
@@ -97,6 +101,103 @@ def test_a_file_with_a_wrong_sum_is_neither_promoted_nor_used(store: Adapters) -
     store.file(store.get("second")).unlink()
     with pytest.raises(ModelFileError, match="is gone"):
         store.promote("second")
+
+
+def test_one_that_is_removed_or_changed_while_in_force_is_not_used_and_the_log_says_so(
+    store: Adapters, caplog: pytest.LogCaptureFixture
+) -> None:
+    card = finished(store, "first")
+    store.promote("first")
+    assert store.served_with(card.base_sha256) == [card]
+    path, made = store.file(card), store.file(card).read_bytes()
+    path.write_bytes(b"GGUF something else")
+    assert (store.served_with(card.base_sha256), store.in_force()) == ([], {})
+    assert "its sum is wrong" in caplog.text
+    caplog.clear()
+    path.unlink()
+    assert store.in_force() == {}
+    assert "is gone" in caplog.text
+    caplog.clear()
+    assert store.in_force() == {}
+    assert not caplog.text, "once is enough"
+    path.write_bytes(made)
+    assert store.in_force() == {SLOT: card}
+
+
+def test_one_whose_folder_is_gone_is_rolled_back_all_the_same(store: Adapters) -> None:
+    card = finished(store, "first")
+    finished(store, "second")
+    store.promote("first")
+    store.promote("second")
+    shutil.rmtree(store.folder / "second")
+    assert store.in_force() == {}
+    assert store.rollback("second") == "first"
+    assert store.in_force() == {SLOT: card}
+
+
+def test_a_rollback_to_one_that_is_gone_says_that_the_model_as_it_is_answers(
+    store: Adapters,
+) -> None:
+    store.promote(finished(store, "first").name)
+    store.promote(finished(store, "second").name)
+    shutil.rmtree(store.folder / "first")
+    assert store.rollback("second") == ""
+
+
+def test_a_list_that_cannot_be_read_is_not_written_over(
+    store: Adapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(store, "first")
+    finished(store, "other", slot_of("sentiment", "other"))
+    store.promote("other")
+    path, read = store.folder / "promoted.json", Path.read_text
+
+    def refused(self: Path, *args: Any, **fields: Any) -> str:
+        if self == path:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(self, *args, **fields)
+
+    before = path.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", refused)
+        assert Adapters(store.folder).in_force() == {}
+        for change in (store.promote, store.rollback, store.remove):
+            with pytest.raises(ModelFileError, match="Permission denied"):
+                change("first")
+    assert path.read_bytes() == before
+
+
+def test_a_promotion_is_refused_where_another_came_first(store: Adapters) -> None:
+    for name in ("a", "b", "c"):
+        finished(store, name)
+    store.promote("b", instead_of="")
+    for expected in ("", "c"):
+        with pytest.raises(InvalidRequest, match="changed since the comparison"):
+            store.promote("a", instead_of=expected)
+    assert store.in_force()[SLOT].name == "b"
+    store.promote("a", instead_of="b")
+    assert store.in_force()[SLOT].name == "a"
+
+
+def test_what_is_promoted_and_not_used_does_not_stand_in_the_way(store: Adapters) -> None:
+    finished(store, "a")
+    store.promote("a")
+    finished(store, "b")
+    store.file(store.get("a")).unlink()
+    store.promote("b", instead_of="")
+    assert store.in_force()[SLOT].name == "b"
+
+
+def test_a_list_that_another_holds_is_told_and_not_waited_for_forever(
+    store: Adapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(store, "first")
+    monkeypatch.setattr("tandem.models.promoted._LOCK_S", 0)
+    with (
+        PromotedFile(store.folder).locked(),
+        pytest.raises(ModelFileError, match="Another process"),
+    ):
+        store.promote("first")
 
 
 def test_a_damaged_list_switches_adapters_off_and_says_what_to_do(store: Adapters) -> None:
@@ -147,7 +248,7 @@ def test_what_is_in_force_or_could_come_back_is_not_removed(store: Adapters) -> 
     with pytest.raises(InvalidRequest, match="in force already"):
         store.promote("second")
     with pytest.raises(InvalidRequest, match="not in force"):
-        store.rollback(SLOT, "first")
+        store.rollback("first")
 
 
 def test_a_kill_during_promotion_leaves_the_old_state(

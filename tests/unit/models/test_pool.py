@@ -136,6 +136,27 @@ def test_an_embedded_server_that_dies_in_mid_answer_is_asked_again(
         assert house.bind({"a": {"backend": "embedded"}}).complete(prompt()).text == "fine"
 
 
+def test_a_retry_goes_where_the_adapter_of_its_prompt_is(house: House, good: Loopback) -> None:
+    """Another was promoted between the first try and the second."""
+    with serve(loopback.broken) as old, serve(answer("not this")) as new:
+        house.servers.addresses = [
+            Address(old.url, adapters=("first",)),
+            Address(new.url, adapters=("second",)),
+        ]
+        house.servers.others = [Address(good.url, adapters=("other", "first"))]
+        tier = house.bind({"a": {"backend": "embedded"}})
+        assert tier.complete(prompt(adapter="first")).text == "fine"
+        assert good.body["lora"] == [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 1.0}]
+        assert new.seen == []
+
+
+def test_the_model_without_the_adapter_never_answers_for_it(house: House, good: Loopback) -> None:
+    house.servers.addresses = [Address(good.url, adapters=("second",))]
+    with pytest.raises(ModelUnavailable, match="does not hold the adapter first"):
+        house.bind({"a": {"backend": "embedded"}}).complete(prompt(adapter="first"))
+    assert good.seen == []
+
+
 def test_an_embedded_server_that_does_not_start_gives_way(house: House, good: Loopback) -> None:
     house.servers.addresses = [ModelFileError("The file is cut short.", "Run the verify command.")]
     tier = house.bind({"a": {"backend": "embedded"}, "b": {"url": good.url}})

@@ -1,0 +1,90 @@
+"""Puts an adapter in force and takes it back, and sees to the servers: the next one is up before it
+is needed, and one whose adapters are out of force ends when it has finished what it is at work on.
+
+Of a hosted model nothing but the settings is known: its server was started with its adapters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tandem.errors import SettingsError
+from tandem.models.adapters import AdapterCard, Adapters
+from tandem.services import Services
+
+
+class WithChallenger(Adapters):
+    """The adapters in force as they would be with the challenger."""
+
+    def __init__(self, own: Adapters, card: AdapterCard) -> None:
+        super().__init__(own.folder)
+        self._cards = {**own.in_force(), card.slot: card}
+
+    def in_force(self) -> dict[str, AdapterCard]:
+        """See Adapters; the challenger stands in its slot."""
+        return self._cards
+
+
+def refuse_other_base(services: Services, card: AdapterCard) -> None:
+    """Raise SettingsError where the small model of the adapter's task cannot serve it."""
+    name = services.settings.chain("slm", card.task)[0]
+    model = services.settings.models[name]
+    if model.backend != "embedded":
+        if card.name not in model.adapters:
+            raise SettingsError(
+                f"The hosted model {name} does not hold the adapter {card.name}.",
+                f"Start its server with --lora-modules {card.name}=FOLDER, and list it in "
+                f"models.{name}.adapters; nothing was changed.",
+            )
+    elif services.servers.base_sum(name) != card.base_sha256:
+        raise SettingsError(
+            f"{card.name} was made for another base model ({card.base}).",
+            "Tune the model that is in use; nothing was changed.",
+        )
+
+
+def put_in_force(
+    services: Services, card: AdapterCard, quality: Mapping[str, Any], instead_of: str
+) -> AdapterCard:
+    """Note on the card how the adapter won against `instead_of` (empty: the model as it is), and
+    put it in force.
+
+    Raises
+    ------
+    InvalidRequest: something else is in force by now. ModelError, ModelFileError: its server does
+    not start, its file is not as it was made, or cannot be written. Nothing was changed.
+    """
+    adapters = services.adapters
+    old = adapters.served_with(card.base_sha256)
+    _warm(services, card, WithChallenger(adapters, card).served_with(card.base_sha256))
+    adapters.write(replace(card, quality=quality))
+    promoted = adapters.promote(card.name, instead_of)
+    retire(services, card.task, old)
+    return promoted
+
+
+def take_out_of_force(services: Services, name: str) -> str:
+    """Take the adapter `name` out of force; the name of what answers now, empty for the model as it
+    is. Raises InvalidRequest where it is not in force."""
+    adapters = services.adapters
+    card = next((one for one in adapters.in_force().values() if one.name == name), None)
+    old = adapters.served_with(card.base_sha256) if card else []
+    before = adapters.rollback(name)
+    if card is not None:
+        retire(services, card.task, old)
+    return before
+
+
+def retire(services: Services, task: str, held: Sequence[AdapterCard]) -> None:
+    """Let the server of the task's small model that holds `held`, and is not in force, end soon."""
+    name = services.settings.chain("slm", task)[0]
+    if services.settings.models[name].backend == "embedded":
+        services.servers.retire(name, held)
+
+
+def _warm(services: Services, card: AdapterCard, held: Sequence[AdapterCard]) -> None:
+    name = services.settings.chain("slm", card.task)[0]
+    if services.settings.models[name].backend == "embedded":
+        services.servers.warm(name, held)
