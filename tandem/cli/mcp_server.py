@@ -33,6 +33,7 @@ INSTRUCTIONS: Final = (
     "will not; each answer is checked first. Trust `output` only where `status` is `accepted`; a "
     "`draft` was not accepted. `reasons` say why it went the way it did."
 )
+LOOK: Final = "a person decides on this machine: `tandem runs show {run}`"
 MAX_DAYS: Final = 3650
 Text = Annotated[str, Field(min_length=1, description="What is asked, or the text to work on.")]
 Labels = Annotated[list[str], Field(min_length=2, description="The labels to choose from.")]
@@ -180,6 +181,7 @@ class Served:
         return {**given, "tenant": self.tenant} if self.tenant else given
 
     def _reply(self, answer: Answer) -> Reply:
+        asked = [LOOK.format(run=answer["run_id"])] if answer["status"] == "waiting" else []
         return {
             "run_id": answer["run_id"],
             "status": answer["status"],
@@ -192,7 +194,7 @@ class Served:
             "all_llm_cost": answer["all_llm_cost"],
             "currency": self.tandem.services.settings.currency,
             "seconds": answer["seconds"],
-            "reasons": answer["reasons"],
+            "reasons": [*answer["reasons"], *asked],
         }
 
     def _tell(self, error: Exception) -> NoReturn:

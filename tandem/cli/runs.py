@@ -61,7 +61,7 @@ def show_run(ctx: typer.Context, run_id: RunId, as_json: AsJson = False) -> None
         return
     typer.echo(f"{run_id}: {told['state']}")
     for effect in told["effects"]:
-        typer.echo(f"  {effect['step_id']} {effect['tool']}: {_how(effect)}")
+        typer.echo(f"  {effect['step_id']} {effect['tool']}: {_how(effect, told['state'])}")
     if told["answer"]:
         answer = _without_commands(told["answer"]) if told["obstacle"] else told["answer"]
         show(answer, ctx.obj.currency, as_json=False)
@@ -137,9 +137,9 @@ def purge(ctx: typer.Context) -> None:
         typer.echo(f"{purged.at_work} are being worked at, and stay.")
 
 
-def _how(effect: Mapping[str, Any]) -> str:
+def _how(effect: Mapping[str, Any], state: str) -> str:
     """How a step with a side effect stands, and since when it waits."""
-    if effect["status"] in ENDED:
+    if effect["status"] in ENDED or state != "waiting":
         return str(effect["status"])
     since = datetime.fromtimestamp(effect["asked"]).astimezone().strftime("%Y-%m-%d %H:%M")
     return f"{effect['status']}; waits for a person since {since}, which is no time of the run's"

@@ -15,6 +15,7 @@ from tandem.errors import RunBusy, RunExpired
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
 from tandem.ledger.kept import keep, open_on
+from tandem.ledger.store import Ledger
 from tandem.services import Services
 
 if TYPE_CHECKING:
@@ -87,6 +88,15 @@ def _delete(services: Services, saver: BaseCheckpointSaver[str], thread: str) ->
     for run_id in open_on(services.ledger, thread):
         what = f"The run waited for more than {days:g} days (checkpoints.days)."
         services.ledger.fail(run_id, RunExpired(what, "Ask again."))
+        end_effects(services.ledger, run_id)
+
+
+def end_effects(ledger: Ledger, run_id: str) -> None:
+    """The steps of a run that goes on no more: what was asked is not done; of what was begun and
+    has not ended nobody knows."""
+    for row in effects.of_runs(ledger, [run_id])[run_id]:
+        status: effects.EffectStatus = "unknown" if row["claims"] else "rejected"
+        effects.end(ledger, run_id, row["step_id"], status)
 
 
 def _keeps(services: Services, state: Mapping[str, Any]) -> bool:

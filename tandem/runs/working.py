@@ -21,6 +21,7 @@ from tandem.ledger.store import RUNNING
 from tandem.nodes.state import Context
 from tandem.records import Answer
 from tandem.runs.forking import begin_fork, find_step
+from tandem.runs.keeping import end_effects
 from tandem.runs.standing import Standing, config_of, ending
 from tandem.runs.waiting import Pending, pending
 
@@ -117,9 +118,7 @@ class Runs(Standing):
             self._ledger.fail(
                 run_id, Cancelled("The run was cancelled while it waited.", "Ask again.")
             )
-            for row in effects.of_runs(self._ledger, [run_id])[run_id]:
-                status: effects.EffectStatus = "unknown" if row["claims"] else "rejected"
-                effects.end(self._ledger, run_id, row["step_id"], status)
+            end_effects(self._ledger, run_id)
             effects.forget_results(self._ledger)
 
     def fork(self, run_id: str, step_id: str) -> Answer:

@@ -122,6 +122,7 @@ def test_a_run_beyond_its_days_cannot_go_on(tmp_path: Path) -> None:
                 act(run_id)
         (row,) = tandem.runs.listed()
         assert (row["state"], row["waits_for"]) == ("expired", [])
+        assert [each["status"] for each in tandem.runs.told(run_id)["effects"]] == ["rejected"]
     assert house.noted == []
 
 

@@ -18,6 +18,7 @@ from tandem.app import Tandem
 from tandem.cli.mcp_server import Served, build_server
 from tandem.graphs.hybrid import build
 from tandem.models.cancel import pause
+from tests.unit.runs.house import NOTE, REQUEST, House, plan
 from tests.unit.services import FakeServices, Reply
 
 LABELS = ["positive", "negative"]
@@ -74,6 +75,17 @@ async def test_an_answer_is_typed_and_accounted(tmp_path: Path) -> None:
     assert answer["currency"] == "USD"
     assert answer["reasons"]
     assert report.structured_content["total"]["runs"] == 1
+
+
+async def test_work_that_waits_says_where_a_person_decides(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    with house.tandem(plan(NOTE)) as made:
+        async with Client(build_server(Served(made))) as asked:
+            told = await asked.call_tool("tandem_ask", {"text": REQUEST, "task": "agent"})
+    answer = told.structured_content
+    assert answer["status"] == "waiting"
+    assert f"tandem runs show {answer['run_id']}" in answer["reasons"][-1]
+    assert house.noted == []
 
 
 async def test_explaining_asks_no_model(tmp_path: Path) -> None:
