@@ -1,17 +1,13 @@
-"""Logs of one's own: CSV, and JSON objects whose fields are named by a column map."""
+"""Rows of one's own logs: objects whose fields are named by a column map, or known by name."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tandem.errors import InvalidRequest
-from tandem.loop.audit.counts import Counts
 from tandem.loop.audit.draft import Draft
 from tandem.loop.audit.messages import chat_of
-from tandem.loop.audit.opening import Record, beginning, lines
 from tandem.loop.audit.row import Unreadable
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -88,46 +84,3 @@ def _at(record: Mapping[str, Any], column: str) -> Any:
             raise Unreadable(f"field `{column}` is missing")
         found = found[part]
     return found
-
-
-def csv_records(path: Path, most: int, counts: Counts) -> Iterator[Record]:
-    """The rows of a CSV file as objects by the names of its first line."""
-    ended = _Numbered(path, most, counts)
-    reader = csv.reader(ended, delimiter=delimiter(path))
-    header: list[str] | None = None
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            counts.skip(ended.number, "no CSV row: a field is too long or damaged")
-            continue
-        if header is None:
-            header = [name.strip() for name in cells]
-        elif len(cells) != len(header):
-            if cells:
-                counts.skip(ended.number, f"has not the {len(header)} fields of the first line")
-        else:
-            yield Record(ended.number, dict(zip(header, cells, strict=True)))
-
-
-class _Numbered:
-    """The lines of a file; `number` is that of the last one given."""
-
-    def __init__(self, path: Path, most: int, counts: Counts) -> None:
-        self.number = 0
-        self._lines = lines(path, most, counts)
-
-    def __iter__(self) -> _Numbered:
-        return self
-
-    def __next__(self) -> str:
-        self.number, line = next(self._lines)
-        return line
-
-
-def delimiter(path: Path) -> str:
-    """What stands between the fields of a CSV file, by its first line."""
-    first = beginning(path).split(b"\n", 1)[0].decode("utf-8", "replace")
-    return max(",;\t", key=first.count)

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, get_args
 from tandem.errors import InvalidRequest
 from tandem.loop.audit import mapped, vendors
 from tandem.loop.audit.counts import Counts
+from tandem.loop.audit.csv_rows import csv_records, delimiter
 from tandem.loop.audit.draft import Draft, finished
 from tandem.loop.audit.numbers import Numbers
 from tandem.loop.audit.opening import Record, beginning, json_array, json_lines
@@ -99,7 +100,7 @@ class Logs:
 
     def _numbers(self, path: Path, start: bytes, chosen: str) -> Numbers:
         """How the log writes numbers, by its first rows."""
-        plain = chosen != "csv" or mapped.delimiter(path) == ","
+        plain = chosen != "csv" or delimiter(path) == ","
         told, aside = Numbers(self.options.decimal, plain), Counts(path.name, chosen)
         for _, value in islice(_records(path, start, aside, self.options.line_bytes), _LOOKED_AT):
             with suppress(Unreadable):
@@ -139,7 +140,7 @@ def sniffed(start: bytes, columns: Mapping[str, str]) -> Format:
 
 def _records(path: Path, start: bytes, counts: Counts, most: int) -> Iterator[Record]:
     if counts.format == "csv":
-        return mapped.csv_records(path, most, counts)
+        return csv_records(path, most, counts)
     if _is_array(start):
         return json_array(path, most, counts)
     return json_lines(path, most, counts)
