@@ -121,13 +121,7 @@ class LabelTask:
         asked = plan.asked(tier.name) if plan else prepared
         spoken = speakable(asked["labels"])
         tuned = self._tuned(prepared, tier.name)
-        if tuned is not None:
-            limit = min(self.max_text_tokens, tier.context_tokens - LABEL_TOKENS - 128)
-            text = head_and_tail(prepared["text"], limit)
-            prompt = label_prompt(text, list(spoken), LABEL_TOKENS, tuned)
-        else:
-            prompt = self._prompt(asked, spoken, tier.context_tokens)
-        completion = tier.complete(prompt)
+        completion = tier.complete(self._sent(asked, spoken, tier.context_tokens, tuned))
         probabilities = _probabilities(completion, spoken)
         label = _chosen(completion, spoken, probabilities)
         fused = plan.fused(probabilities) if plan and label and tier.name == "slm" else None
@@ -164,7 +158,8 @@ class LabelTask:
 
     def retry(self, prepared: Prepared, rejected: Attempt, tier: TierCall, number: int) -> Attempt:
         """The labels in another order, and the mean of all readings so far: a label that only its
-        place in the list put ahead has no lead left."""
+        place in the list put ahead has no lead left. Of a fine-tuned model, which sees no list, the
+        second opinion is the one of the model as it is."""
         labels = prepared["labels"][::-1]
         turn = (number - 1) % len(labels)
         again = self.attempt(
@@ -177,9 +172,11 @@ class LabelTask:
         output = {"label": max(mean, key=mean.__getitem__), "probabilities": mean}
         return tier.attempt(output, signals=label_signals(mean))
 
-    def rendered(self, prepared: Prepared) -> list[str]:
-        """The prompt's turns as texts, where the context window is no limit."""
-        prompt = self._prompt(prepared, speakable(prepared["labels"]), 1 << 20)
+    def rendered(self, prepared: Prepared, tier: TierName = "llm") -> list[str]:
+        """The turns of the prompt that `tier` gets, as texts, where the context window is no
+        limit."""
+        tuned, spoken = self._tuned(prepared, tier), speakable(prepared["labels"])
+        prompt = self._sent(prepared, spoken, 1 << 20, tuned)
         return [turn["content"] for turn in prompt.messages]
 
     def prompt_sum(self, labels: Sequence[str], asking: Asking, tier: TierName = "slm") -> str:
@@ -196,9 +193,12 @@ class LabelTask:
 
     def _tuned(self, prepared: Prepared, tier: TierName) -> AdapterCard | None:
         """The adapter that answers; the caller's own examples go before it."""
-        if self.adapter is None or tier != "slm" or prepared.get("own_examples"):
+        if self.adapter is None or tier != "slm":
             return None
-        return self.adapter(self.name, asked_labels(prepared["labels"]))
+        if prepared.get("own_examples") or prepared.get("as_it_is"):
+            return None
+        whole = prepared.get("whole_set") or prepared["labels"]
+        return self.adapter(self.name, asked_labels(whole))
 
     def _plan(self, prepared: Prepared) -> Plan | None:
         if self.calibrated is None or prepared.get("as_it_is"):
@@ -223,6 +223,14 @@ class LabelTask:
     def _instruction(self, labels: Sequence[str]) -> str:
         known = set(labels) <= set(self.default_labels)
         return self.instruction if known else self.own_labels_instruction or self.instruction
+
+    def _sent(
+        self, asked: Prepared, spoken: Mapping[str, str], context: int, tuned: AdapterCard | None
+    ) -> Prompt:
+        if tuned is None:
+            return self._prompt(asked, spoken, context)
+        limit = min(self.max_text_tokens, context - LABEL_TOKENS - 128)
+        return label_prompt(head_and_tail(asked["text"], limit), list(spoken), LABEL_TOKENS, tuned)
 
     def _prompt(self, prepared: Prepared, spoken: Mapping[str, str], context: int) -> Prompt:
         listed = "\n".join(f"- {word}" for word in spoken)

@@ -69,7 +69,8 @@ class TierAnswers:
 
     @property
     def tokens_per_byte(self) -> float:
-        """Prompt tokens by the prompt's length, without what the chat template adds."""
+        """Prompt tokens by the length of the prompt that was sent, without what the chat template
+        adds."""
         known = ~np.isnan(self.tokens) & (self.prompt_bytes > 0)
         if not known.any():
             return 0.25
@@ -122,7 +123,12 @@ class Asker:
         if asking.shortlist:
             names = self.shortlist_of(row, asking.shortlist)
             turns = [turn for turn in turns if turn["label"] in names]
-        return {"text": self.texts[row], "labels": names, "examples": turns}
+        return {
+            "text": self.texts[row],
+            "labels": names,
+            "examples": turns,
+            "whole_set": list(self.names),  # an adapter is for this, whatever is on the shortlist
+        }
 
     def _ask_one(self, tier: TierName, asking: Asking, row: int, into: TierAnswers) -> None:
         prepared = self.prepared(row, asking)
@@ -140,7 +146,7 @@ class Asker:
         if error is not None:
             return
         into.seconds[row], into.cost[row] = attempt["seconds"], attempt["cost"]
-        turns = self.task.rendered(prepared)
+        turns = self.task.rendered(prepared, tier)
         into.tokens[row] = attempt["usage"]["input_tokens"] - TURN_TOKENS * len(turns)
         into.prompt_bytes[row] = sum(len(turn.encode()) for turn in turns)
         output = attempt["output"]

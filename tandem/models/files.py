@@ -192,11 +192,21 @@ def remove(path: Path) -> None:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write a small file so that a reader sees the old text or the new one, never a part."""
+    """Write a small file so that a reader sees the old text or the new one, never a part.
+
+    Raises OSError; nothing but the old file is left then.
+    """
+    data = text.encode(
+        "utf-8", errors="backslashreplace"
+    )  # half a character must not be in the way
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as stream:
-        stream.write(text)
-    scratch.replace(path)
+    try:
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as out:
+            out.write(data)
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
 
 
 def _record_path(path: Path) -> Path:

@@ -16,7 +16,7 @@ from tandem.errors import InvalidRequest, ModelFileError
 from tandem.models.adapters import AdapterCard, Adapters, slot_of
 from tandem.models.call import CallError
 from tandem.models.endpoint import adapter_fields
-from tandem.models.files import sha256_of
+from tandem.models.files import sha256_of, write_atomically
 from tandem.models.promoted import PromotedFile
 from tandem.models.tier import Prompt
 from tandem.settings import Model
@@ -268,6 +268,24 @@ def test_a_kill_during_promotion_leaves_the_old_state(
     assert json.loads((store.folder / "promoted.json").read_text()) == {"slots": {SLOT: ["first"]}}
     store.promote("second")
     assert Adapters(store.folder).in_force() == {SLOT: card}
+
+
+def test_a_small_file_is_utf_8_whatever_the_machine_says_and_leaves_no_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "small.json"
+    monkeypatch.setattr("locale.getencoding", lambda: "ascii")
+    write_atomically(path, json.dumps(["Zoë", "half of \ud83d"], ensure_ascii=False))
+    assert json.loads(path.read_bytes().decode("utf-8")) == ["Zoë", "half of \ud83d"]
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        with pytest.raises(OSError, match="No space"):
+            write_atomically(path, "new")
+    assert [one.name for one in tmp_path.iterdir()] == ["small.json"]
 
 
 HELD = ("a", "b")

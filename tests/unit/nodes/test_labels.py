@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.errors import InvalidRequest
+from tandem.models.adapters import AdapterCard
 from tandem.models.tier import Completion, Token
 from tandem.nodes.classify_document import ClassifyDocument
 from tandem.nodes.labels import LabelTask, speakable
@@ -91,6 +93,22 @@ def test_a_small_margin_is_rejected_unless_the_llm_says_so() -> None:
     assert gates(SENTIMENT, prepared, attempt) == ["margin"]
     repaired = SENTIMENT.repair(prepared, attempt, NO_VERDICT, llm)
     assert gates(SENTIMENT, prepared, repaired) == []
+
+
+def test_a_second_try_of_a_tuned_model_is_the_opinion_of_the_model_as_it_is() -> None:
+    card = AdapterCard("mine", "sentiment", "", "base", "b" * 64, "a" * 64, "2026-11-24")
+    tuned = replace(SENTIMENT, adapter=lambda _task, _asked: card)
+    readings = [
+        first_token(positive=0.5, negative=0.3, neutral=0.2),
+        first_token(positive=0.9, negative=0.1, neutral=0.0001),
+    ]
+    tier = FakeTierCall(readings)
+    prepared = ask(tuned)
+    again = tuned.retry(prepared, tuned.attempt(prepared, tier), tier, 1)
+    first, second = tier.prompts
+    assert (first.adapter, second.adapter) == ("mine", "")
+    assert second.messages != first.messages
+    assert again["output"]["probabilities"]["positive"] == pytest.approx(0.7, abs=0.01)
 
 
 def test_a_foreign_label_is_rejected_on_every_tier() -> None:
