@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from tandem.checkpoints.durable import DurableRuns
-from tandem.errors import Cancelled, RunBusy, RunExpired, RunStateError
+from tandem.errors import Cancelled, RunBusy, RunExpired, RunStateError, TandemError
 from tandem.ledger import effects
 from tandem.ledger.holding import hold
 from tandem.ledger.kept import Kept, kept, list_kept, newest_on, worked
@@ -113,10 +113,15 @@ class Standing:
         snapshot = self._snapshot(config_of(note["thread_id"], self.services))
         if snapshot.values.get("run_id") != note["run_id"]:
             return "Its checkpoints are deleted, or lie elsewhere; it can only be cancelled."
-        if lacks := lacking(self.services, self.tools, reached(snapshot)):
-            names = ", ".join(lacks)
-            return f"It needs tools that are not known here ({names}): {ELSEWHERE}"
-        return ""
+        return self._tools_obstacle(snapshot)
+
+    def _tools_obstacle(self, snapshot: StateSnapshot) -> str:
+        try:
+            lacks = lacking(self.services, self.tools, reached(snapshot))
+        except TandemError as error:
+            return str(error)  # its tools cannot be had at all: a damaged file, say
+        names = ", ".join(lacks)
+        return f"It needs tools that are not known here ({names}): {ELSEWHERE}" if lacks else ""
 
     def purge(self) -> Purged:
         """Delete checkpoints that are older than the settings allow, but of runs at work."""

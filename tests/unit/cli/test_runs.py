@@ -104,6 +104,19 @@ def test_show_suggests_nothing_that_would_be_refused(run: Run, house: House, beg
     assert "'note'" in refused.err
 
 
+def test_show_tells_why_no_tool_can_be_had(
+    run: Run, house: House, begun: Begin, tmp_path: Path
+) -> None:
+    run_id = begun()
+    house.settings["mcp"] = {"servers": {"tiny": {"command": "c", "tools": ["t"]}}}
+    (tmp_path / ".tandem").mkdir(exist_ok=True)
+    (tmp_path / ".tandem" / "mcp.json").write_text("nonsense")
+    told = run("runs", "show", run_id)
+    assert told.code == 0
+    assert "no list of accepted MCP tools" in told.err
+    assert "tandem runs approve" not in told.err
+
+
 def test_show_says_that_another_worker_is_at_it(run: Run, house: House, begun: Begin) -> None:
     run_id = begun()
     with house.tandem() as made, hold(made.services.ledger, run_id):
