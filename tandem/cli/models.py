@@ -22,8 +22,9 @@ from rich.table import Table
 
 from tandem.models import catalog, fetch, files
 from tandem.models.catalog import ModelFile
-from tandem.models.embedded import EmbeddedServers, RunningServer
+from tandem.models.embedded import EmbeddedServers
 from tandem.models.files import FileState
+from tandem.models.running import RunningServer
 from tandem.settings import Settings
 
 app = typer.Typer(help="The embedded models and their servers.", no_args_is_help=True)

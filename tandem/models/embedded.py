@@ -6,67 +6,37 @@ registry. It ends by itself when nobody uses it (see server.py), or by `stop`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
 from filelock import Timeout
 
-from tandem.errors import (
-    Cancelled,
-    DeadlineExceeded,
-    ModelFileError,
-    ModelUnavailable,
-    SettingsError,
-)
-from tandem.models import catalog, files, processes
+from tandem.errors import ModelFileError, ModelUnavailable, SettingsError
+from tandem.models import files, processes
 from tandem.models.adapters import AdapterCard, Adapters, adapters_of
-from tandem.models.cancel import cancelled
-from tandem.models.registry import Record, Registry, began, process_of
+from tandem.models.registry import Record, Registry, began
+from tandem.models.running import (
+    Endpoint,
+    RunningServer,
+    check_wanted,
+    describe,
+    endpoint_of,
+    key_of,
+    served_name,
+)
 from tandem.models.server import Orders
 from tandem.models.threads import threads_for
-from tandem.settings import Model, Settings
+from tandem.settings import Settings
 
 _log = logging.getLogger(__name__)
 _POLL_S: Final = 0.02
 RETIRED_IDLE_S: Final = 20.0
 """A server whose adapters are out of force ends after so many idle seconds."""
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A server that is up. `url` is its root, without `/v1`."""
-
-    url: str
-    api_key: str = field(repr=False)
-    model_file: str
-    pid: int
-    adapters: tuple[str, ...] = ()
-    """Names of the adapters that it holds, in the order of their ids."""
-
-
-@dataclass(frozen=True)
-class RunningServer:
-    """A server as `tandem models status` shows it."""
-
-    name: str
-    model_file: str
-    pid: int
-    port: int
-    """0 while it loads its model."""
-    threads: int
-    slots: int
-    context: int
-    adapters: tuple[str, ...]
-    up_s: float
-    resident_bytes: int
 
 
 class EmbeddedServers:
@@ -127,7 +97,7 @@ class EmbeddedServers:
         own = (adapter, str(self._adapters.file_of(adapter)))
         for _, record in self._registry.live():
             if record.port and record.model_file == file and own in record.adapters:
-                return _endpoint_of(record)
+                return endpoint_of(record)
         return None
 
     def retire(self, model_name: str, held: Sequence[AdapterCard]) -> None:
@@ -176,7 +146,7 @@ class EmbeddedServers:
 
     def running(self) -> list[RunningServer]:
         """This user's servers, whoever started them."""
-        return [_describe(record) for _, record in self._registry.live()]
+        return [describe(record) for _, record in self._registry.live()]
 
     def stop(self, model_name: str | None = None) -> list[RunningServer]:
         """End the servers of `model_name` (a settings' or catalogue name), or all; those ended.
@@ -188,7 +158,7 @@ class EmbeddedServers:
         for key, record in list(self._registry.live()):
             if wanted and record.name not in (wanted, self._own_name(model_name)):
                 continue
-            stopped.append(_describe(record))
+            stopped.append(describe(record))
             self._registry.remove(key)
             processes.end(record)
         self._endpoints.clear()
@@ -202,7 +172,7 @@ class EmbeddedServers:
         self, model_name: str, deadline: float, held: Sequence[AdapterCard]
     ) -> Endpoint:
         wanted = self._wanted(model_name, held)
-        key = _key(wanted)
+        key = key_of(wanted)
         self._prepare_folder()
         patience = min(self._settings.limits.start_s, max(0.0, deadline - time.time()))
         try:
@@ -214,13 +184,13 @@ class EmbeddedServers:
                         self._note_death(model_name)
                     record = self._start(key, wanted, deadline)
         except Timeout as error:
-            _check_wanted(wanted, deadline)
+            check_wanted(wanted, deadline)
             raise ModelUnavailable(
                 f"Another process has been starting the server of {wanted.name} for over "
                 f"{self._settings.limits.start_s:g} s.",
                 "Look with `tandem models status`; `tandem models stop` clears it.",
             ) from error
-        return _endpoint_of(record)
+        return endpoint_of(record)
 
     def _wanted(self, model_name: str, held: Sequence[AdapterCard]) -> Record:
         """The server that the settings ask for, without process and port."""
@@ -236,7 +206,7 @@ class EmbeddedServers:
             began=0.0,
             port=0,
             api_key=secrets.token_urlsafe(24),
-            name=_served_name(model, path),
+            name=served_name(model, path),
             model_file=str(path),
             context=model.context,
             slots=model.slots,
@@ -276,7 +246,7 @@ class EmbeddedServers:
         """The record once the server listens."""
         latest = time.monotonic() + self._settings.limits.start_s
         while time.monotonic() < latest:
-            _check_wanted(starting, deadline)
+            check_wanted(starting, deadline)
             record = self._registry.read(key)
             if record is not None and record.port:
                 processes.check_adapters(record, self._settings.limits.connect_s)
@@ -318,62 +288,3 @@ class EmbeddedServers:
                 f"The cache folder {self._registry.folder} cannot be written: {error.strerror}.",
                 "Make it writable, or name another with `cache.dir` or TANDEM_CACHE.",
             ) from error
-
-
-def _check_wanted(starting: Record, deadline: float) -> None:
-    """Raise where nobody waits for the server any more."""
-    if cancelled():
-        raise Cancelled("The caller cancelled the request while a server was starting.")
-    if time.time() >= deadline:
-        raise DeadlineExceeded(
-            f"The time allowed ran out while the server of {starting.name} was starting.",
-            "It goes on loading: ask again, or allow more time for a first request.",
-        )
-
-
-def _served_name(model: Model, path: Path) -> str:
-    return model.model if not model.path and model.model in catalog.CATALOG else path.stem
-
-
-def _key(wanted: Record) -> str:
-    """The same for all who want the same model file with the same options, and for nobody else.
-
-    Raises ModelFileError where one of its files is gone.
-    """
-    options = [wanted.model_file, *_size_and_time(wanted.model_file)]
-    options += [wanted.context, wanted.slots, wanted.threads]
-    for name, path in wanted.adapters:
-        options += [name, path, *_size_and_time(path)]
-    return f"{wanted.name}-{hashlib.sha256(json.dumps(options).encode()).hexdigest()[:12]}"
-
-
-def _size_and_time(path: str) -> tuple[int, int]:
-    try:
-        status = Path(path).stat()
-    except OSError as error:
-        raise ModelFileError(
-            f"The file {path} cannot be read: {error.strerror}.",
-            "Put it back; an adapter can also be rolled back with `tandem adapters rollback`.",
-        ) from None
-    return status.st_size, status.st_mtime_ns
-
-
-def _endpoint_of(record: Record) -> Endpoint:
-    names = tuple(name for name, _ in record.adapters)
-    return Endpoint(record.url, record.api_key, record.model_file, record.pid, names)
-
-
-def _describe(record: Record) -> RunningServer:
-    process = process_of(record)
-    return RunningServer(
-        name=record.name,
-        model_file=record.model_file,
-        pid=record.pid,
-        port=record.port,
-        threads=record.threads,
-        slots=record.slots,
-        context=record.context,
-        adapters=tuple(name for name, _ in record.adapters),
-        up_s=max(0.0, time.time() - record.began),
-        resident_bytes=process.memory_info().rss if process else 0,
-    )

@@ -14,7 +14,8 @@ import pytest
 
 from tandem.errors import ModelUnavailable
 from tandem.models import fetch
-from tandem.models.embedded import EmbeddedServers, Endpoint
+from tandem.models.embedded import EmbeddedServers
+from tandem.models.running import Endpoint
 from tandem.settings import Cache, Limits, Model, Settings
 
 pytestmark = pytest.mark.live

@@ -25,8 +25,9 @@ from tandem.errors import (
 )
 from tandem.models import processes
 from tandem.models.cancel import Cancellation
-from tandem.models.embedded import EmbeddedServers, _key
+from tandem.models.embedded import EmbeddedServers
 from tandem.models.registry import Record, Registry, began
+from tandem.models.running import key_of
 from tandem.settings import Cache, Limits, Model, Settings
 
 COMMAND = (sys.executable, "-S", "-E", str(Path(__file__).with_name("fake_server.py")))
@@ -247,14 +248,14 @@ def test_a_start_by_somebody_else_is_awaited(tmp_path: Path) -> None:
     wanted = waiting._wanted("slm-embedded", ())
     registry(tmp_path).prepare()
     with (
-        registry(tmp_path).lock(_key(wanted), 1),
+        registry(tmp_path).lock(key_of(wanted), 1),
         pytest.raises(ModelUnavailable, match="Another process"),
     ):
         waiting.endpoint("slm-embedded")
     loading = replace(wanted, pid=os.getpid(), began=began(os.getpid()))
-    registry(tmp_path).write(_key(wanted), loading)
+    registry(tmp_path).write(key_of(wanted), loading)
     ready = threading.Timer(
-        0.1, lambda: registry(tmp_path).write(_key(wanted), replace(loading, port=9))
+        0.1, lambda: registry(tmp_path).write(key_of(wanted), replace(loading, port=9))
     )
     ready.start()
     assert waiting.endpoint("slm-embedded").url == "http://127.0.0.1:9"
