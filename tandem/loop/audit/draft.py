@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 from tandem.loop.audit.numbers import Numbers
-from tandem.loop.audit.row import LogRow, Unreadable
+from tandem.loop.audit.options import Options
+from tandem.loop.audit.row import LogRow, Unreadable, packed
 from tandem.loop.audit.times import Clock
 from tandem.nodes.texts import CUT_MARK
 from tandem.records import SENSITIVITIES
 
 CHARS_A_TOKEN: Final = 4
 """English text, by OpenAI's rule of thumb; where a log counts tokens, its count goes."""
+_LEAST_CHARS: Final = 100
 _IDENTIFIER: Final = re.compile(r"[\w./:@+-]{1,80}")
 _DIGITS: Final = re.compile(r"\d+")
 _SPACES: Final = re.compile(r"\s+")
@@ -28,6 +31,8 @@ class Draft:
     when: Any = None
     text: str = ""
     system: str = ""
+    others: Sequence[str] = ()
+    """All else of the prompt, the latest first."""
     input_chars: int | None = None
     """Of the whole prompt; None: those of `text` and `system`."""
     output_chars: int | None = None
@@ -57,7 +62,7 @@ class Draft:
         return (*told, self.input_tokens, self.output_tokens)
 
 
-def finished(draft: Draft, clock: Clock, numbers: Numbers, where: str, kept_chars: int) -> LogRow:
+def finished(draft: Draft, clock: Clock, numbers: Numbers, where: str, options: Options) -> LogRow:
     """The row of `draft`; `where` names its place for errors.
 
     Raises
@@ -75,11 +80,15 @@ def finished(draft: Draft, clock: Clock, numbers: Numbers, where: str, kept_char
     chars_in = draft.input_chars
     if chars_in is None and (draft.text or draft.system):
         chars_in = len(draft.text) + len(draft.system)
+    text, system = _cut(draft.text, options.kept_chars), _cut(draft.system, options.kept_chars)
+    whole, unread = bounded([draft.text, draft.system, *draft.others], options.looked_chars)
     return LogRow(
         when=when,
         prompt=prompt_hash(draft.system),
-        text=_cut(draft.text, kept_chars),
-        system=_cut(draft.system, kept_chars),
+        text=text,
+        system=system,
+        prompt_texts=b"" if whole == [text, system] else packed(whole),
+        unread=unread,
         input_tokens=_tokens(tokens_in, chars_in),
         output_tokens=_tokens(tokens_out, draft.output_chars),
         estimated=(tokens_in is None and chars_in is not None)
@@ -140,6 +149,17 @@ def _identifier(value: Any) -> str:
     """A name that may stand in a report; a text in its place, which may say anything, is none."""
     text = str(value).strip() if isinstance(value, str | int) else ""
     return text if _IDENTIFIER.fullmatch(text) else ""
+
+
+def bounded(texts: Sequence[str], most: int) -> tuple[list[str], int]:
+    """So much of `texts` as `most` characters hold, the first ones first, and how many characters
+    are left out."""
+    kept, left = [], most
+    for text in texts:
+        taken = _cut(text, left) if left >= _LEAST_CHARS or len(text) <= left else ""
+        kept.append(taken)
+        left -= min(len(text), left) if taken else 0
+    return kept, sum(map(len, texts)) - (most - left)
 
 
 def _cut(text: str, most: int) -> str:

@@ -56,6 +56,7 @@ def draft_of(record: Mapping[str, Any], columns: Mapping[str, str]) -> Draft:
     return Draft(
         text=chat.text,
         system=system or chat.system,
+        others=chat.others,
         input_chars=chat.chars + len(system) if chat.chars + len(system) else None,
         output_chars=len(output) if isinstance(output, str) and output else None,
         **{name: told[name] for name in _AS_THEY_ARE},

@@ -2,34 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 _SYSTEM: Final = frozenset({"system", "developer", "systemmessage"})
 _USER: Final = frozenset({"user", "human", "humanmessage", ""})
+_BESIDE: Final = "beside"
+"""The role of what stands beside the messages, such as a context that was looked up."""
 _DEPTH: Final = 4
+_DEEPEST: Final = 12
+_NESTED: Final = ("messages", "input", "prompts", "prompt", "question")
+_NO_TEXT: Final = frozenset(
+    {
+        *("role", "type", "id", "lc", "model", "status", "detail", "format", "media_type"),
+        *("tool_call_id", "call_id", "url", "data", "file_data", "file_id"),
+    }
+)
+"""Fields whose strings nobody said: marks, and files in base64."""
+_NOT_SAID: Final = frozenset({"tools", "functions", "tool_choice", "response_format"})
 
 
 class Chat(NamedTuple):
-    """A prompt: what the system says, what the user said last, and how long all of it is."""
+    """A prompt.
+
+    Parameters
+    ----------
+    text: what the user said last. chars: of all of it.
+    others: all else that was said but by the system: earlier turns, answers, calls of tools and
+        what came of them; the latest first.
+    """
 
     system: str
     text: str
     chars: int
+    others: tuple[str, ...] = ()
+
+
+class _Turn(NamedTuple):
+    """What one message says: in its content, and elsewhere."""
+
+    role: str
+    text: str
+    more: tuple[str, ...] = ()
 
 
 def chat_of(messages: Any) -> Chat:
     """The chat in `messages`: a list (or a batch of one), an object that holds one, or a text."""
     if isinstance(messages, str):
         return Chat("", messages, len(messages))
-    system, text, chars = [], "", 0
-    for role, content in _turns(messages, _DEPTH):
-        chars += len(content)
-        if role in _SYSTEM:
-            system.append(content)
-        elif role in _USER:
-            text = content
-    return Chat("\n".join(system), text, chars)
+    turns = list(_turns(messages, _DEPTH))
+    by_user = [at for at, turn in enumerate(turns) if turn.role in _USER and turn.text]
+    last = by_user[-1] if by_user else -1
+    system = [turn.text for turn in turns if turn.role in _SYSTEM]
+    others: list[str] = []
+    for at, turn in reversed([*enumerate(turns)]):
+        others += turn.more
+        if at != last and turn.role not in _SYSTEM:
+            others.append(turn.text)
+    chars = sum(len(turn.text) + sum(map(len, turn.more)) for turn in turns if turn.role != _BESIDE)
+    text = turns[last].text if by_user else ""
+    return Chat("\n".join(system), text, chars, tuple(filter(str.strip, others)))
 
 
 def text_of(content: Any) -> str:
@@ -44,33 +76,55 @@ def text_of(content: Any) -> str:
     return ""
 
 
-def _turns(messages: Any, depth: int) -> Iterable[tuple[str, str]]:
+def _turns(messages: Any, depth: int) -> Iterator[_Turn]:
     if depth == 0:
         return
     if isinstance(messages, list):
         for each in messages:
             yield from _turns(each, depth - 1)
     elif isinstance(messages, str):
-        yield "", messages
+        yield _Turn("", messages)
     elif isinstance(messages, Mapping):
         turn = _turn(messages)
+        name = next((each for each in _NESTED if each in messages), None)
         if turn is not None:
             yield turn
-            return
-        for name in ("messages", "input", "prompts", "prompt", "question"):
-            if name in messages:
-                yield from _turns(messages[name], depth - 1)
-                return
+        elif name is None:
+            yield _Turn("tool", "", tuple(_said(messages)))
+        else:
+            beside = {key: value for key, value in messages.items() if key != name}
+            yield _Turn(_BESIDE, "", tuple(_said(beside)))
+            yield from _turns(messages[name], depth - 1)
 
 
-def _turn(message: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Role and text; None where `message` is no message."""
+def _turn(message: Mapping[str, Any]) -> _Turn | None:
+    """What the message says; None where `message` is no message."""
     inner = message.get("kwargs") or message.get("data")
     if isinstance(inner, Mapping) and "content" in inner:  # LangChain, serialised
         kind = message.get("id")
         name = kind[-1] if isinstance(kind, list) and kind else message.get("type", "")
-        return str(name).lower(), text_of(inner["content"])
+        return _with_more(str(name), inner)
     role = message.get("role", message.get("type"))
     if "content" in message and isinstance(role, str):
-        return role.lower(), text_of(message["content"])
+        return _with_more(role, message)
     return None
+
+
+def _with_more(role: str, message: Mapping[str, Any]) -> _Turn:
+    text = text_of(message["content"])
+    return _Turn(role.lower(), text, tuple(one for one in _said(message) if one not in text))
+
+
+def _said(value: Any, depth: int = _DEEPEST) -> Iterator[str]:
+    """Every string in `value` that may have been said."""
+    if isinstance(value, str):
+        if not value.startswith("data:"):
+            yield value
+    elif depth and isinstance(value, list):
+        for each in value:
+            yield from _said(each, depth - 1)
+    elif depth and isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key in _NOT_SAID or (key in _NO_TEXT and isinstance(inner, str)):
+                continue
+            yield from _said(inner, depth - 1)

@@ -28,6 +28,8 @@ class Options:
     most_clusters: clusters of the rows without a system prompt (or of one prompt), at most.
     line_bytes: a longer line is not read.
     kept_chars: of a longer text its beginning and end are kept.
+    looked_chars: so many characters of a prompt, all its turns together, are searched for personal
+        and secret data; what the user said last comes first.
     target, confidence: what a calibration should promise, for the rows that it takes.
     seed: draws the samples.
     """
@@ -46,6 +48,7 @@ class Options:
     most_clusters: int = 12
     line_bytes: int = 4_000_000
     kept_chars: int = 4000
+    looked_chars: int = 20_000
     target: float = 0.9
     confidence: float = 0.9
     seed: int = 20_261_124

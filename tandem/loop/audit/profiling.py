@@ -42,7 +42,12 @@ class Seen:
     @property
     def checked(self) -> bool:
         """Whether there was anything to find its sensitivity in."""
-        return bool(self.row.text.strip() or self.row.sensitivity)
+        return bool(self.row.text.strip() or self.row.prompt_texts or self.row.sensitivity)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether nothing sensitive was found, and a part of the prompt was not searched."""
+        return not self.sensitive and self.row.unread > 0
 
     @property
     def sensitive(self) -> bool:
@@ -80,9 +85,11 @@ class Profiler:
         return self.services.head_reader.why_not
 
     def _sensitivity(self, row: LogRow) -> tuple[Sensitivity, Sensitivity]:
-        request: Request = {"text": row.text}
-        if row.system:
-            request["messages"] = [{"role": "system", "content": row.system}]
+        text, *others = row.texts
+        request: Request = {
+            "text": text,
+            "messages": [{"role": "user", "content": each} for each in others if each],
+        }
         if row.sensitivity:
             request["sensitivity"] = row.sensitivity  # type: ignore[typeddict-item]
         found = self.services.assess(request)

@@ -113,7 +113,7 @@ class Logs:
             draft = _draft(value, counts.format, self.options.columns)
             if draft is not None:
                 where = f"{counts.name}, line {place}"
-                return finished(draft, self.clock, numbers, where, self.options.kept_chars)
+                return finished(draft, self.clock, numbers, where, self.options)
             counts.other_records += 1
         except Unreadable as why:
             counts.skip(place, str(why))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,6 +21,8 @@ class LogRow:
     Parameters
     ----------
     when: UTC; None: the log does not say.
+    prompt_texts: all that the prompt holds, packed; empty: `text` and `system` are all of it.
+    unread: characters of it that are not kept, so that nobody looks for sensitive data in them.
     prompt: hash of the system prompt; empty: there was none.
     text: what the user sent last, long ones without their middle.
     system: the system prompt, likewise.
@@ -51,3 +56,18 @@ class LogRow:
     complexity: float | None = None
     latency: str = ""
     local: bool = False
+    prompt_texts: bytes = field(default=b"", repr=False)
+    unread: int = 0
+
+    @property
+    def texts(self) -> list[str]:
+        """What is to be searched for sensitive data; the user's last words come first."""
+        if not self.prompt_texts:
+            return [self.text, self.system]
+        told: list[str] = json.loads(zlib.decompress(self.prompt_texts))
+        return told
+
+
+def packed(texts: Sequence[str]) -> bytes:
+    """For `LogRow.prompt_texts`: many rows are kept, and few of them are read more than once."""
+    return zlib.compress(json.dumps(texts).encode("ascii"), 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from tandem.loop.audit.acceptance import of_task
 from tandem.loop.audit.figures import Figures
 from tandem.loop.audit.options import Options
 from tandem.loop.audit.parts import Part
-from tandem.loop.audit.profiling import Goes, Profiler
+from tandem.loop.audit.profiling import Goes, Profiler, Seen
 from tandem.loop.audit.report import Acceptance, Destination, Need, Range, Saving, Workload
 from tandem.loop.audit.saving import Movable, rows_to_label, saving
 from tandem.models.prices import Tariff, tariff
@@ -69,7 +69,7 @@ class Judge:
             "errors": figures.errors / max(figures.rows, 1),
             "input_tokens": figures.input_tokens / max(figures.counted_input, 1),
             "output_tokens": figures.output_tokens / max(figures.counted_output, 1),
-            "sensitive": _range(wilson(sum(each.sensitive for each in checked), len(checked))),
+            "sensitive": _sensitive(checked),
             "levels": dict(Counter(each.sensitivity for each in checked)),
             "p50": figures.seconds.quantile(0.5),
             "p95": figures.seconds.quantile(0.95),
@@ -134,6 +134,11 @@ class Judge:
             told.append("how often the SLM's answers pass the check")
         if not any(each.checked for each in part.seen):
             told.append("how sensitive its rows are: the log has no text of them")
+        if doubtful := sum(each.in_doubt for each in part.seen):
+            told.append(
+                f"whether {doubtful} of the {len(part.seen)} rows looked at are sensitive: of more "
+                f"than {self.options.looked_chars:,} characters the rest was not searched"
+            )
         if part.task_share is None and not part.stratum.task:
             told.append("which task it is")
         if acceptance and not figures.priced:
@@ -211,6 +216,15 @@ def _told_by(part: Part) -> str:
         alike = "texts that are alike"
         return f"{alike}, of one system prompt" if part.stratum.prompt else alike
     return "system prompt"
+
+
+def _sensitive(checked: Sequence[Seen]) -> Range:
+    """The share of sensitive rows; those of which a part was not searched count in the upper bound
+    only."""
+    found = sum(each.sensitive for each in checked)
+    least = wilson(found, len(checked))
+    most = wilson(found + sum(each.in_doubt for each in checked), len(checked))
+    return _range(least._replace(high=most.high))
 
 
 def _range(interval: Interval) -> Range:
