@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from tandem.settings import Settings
 
 CARD: Final = "card.json"
 FILE: Final = "adapter.gguf"
+LOOK_AGAIN_S: Final = 60.0
 _NAME: Final = re.compile(r"^[a-z0-9][a-z0-9._-]{0,79}$")
 _log = logging.getLogger(__name__)
 
@@ -64,6 +67,9 @@ class _Known(NamedTuple):
     promoted: Stamp
     files: Mapping[Path, Stamp]
     cards: Mapping[str, AdapterCard]
+    until: float = math.inf
+    """When to look again all the same (monotonic seconds): something could not be used, and a
+    passing fault or a changed permission leaves no trace in the files."""
 
 
 class Adapters:
@@ -85,7 +91,7 @@ class Adapters:
         if not self._enabled:
             return {}
         known, promoted = self._known, _stamp(self._promoted.path)
-        same = known.promoted == promoted
+        same = known.promoted == promoted and time.monotonic() < known.until
         if not same or any(_stamp(path) != old for path, old in known.files.items()):
             self._known = known = self._look(promoted)
         return known.cards
@@ -183,8 +189,8 @@ class Adapters:
         ModelFileError: its file is not as it was made, or the folder cannot be written.
         """
         card = self.get(name)
-        self.check(card)
         with self._promoted.locked():
+            self.check(card)
             slots = self.promoted()
             history = slots.get(card.slot, [])
             if history[-1:] == [name]:
@@ -216,7 +222,7 @@ class Adapters:
 
     def remove(self, name: str) -> None:
         """Remove an adapter, finished or half-trained. Raises InvalidRequest while it is in
-        force or could come back by a rollback."""
+        force or could come back by a rollback; ModelFileError where it cannot be removed."""
         folder = self.folder / name
         if not _NAME.match(name) or not folder.is_dir():
             raise InvalidRequest(f"There is no adapter {name!r}.", "See `tandem adapters list`.")
@@ -226,7 +232,10 @@ class Adapters:
                     f"The adapter {name!r} is in force, or a rollback leads to it.",
                     "Roll it back first; nothing was removed.",
                 )
-            shutil.rmtree(folder)
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                raise unwritable(folder, error) from None
 
     def _answering(self, slot: str) -> str:
         card = self.in_force().get(slot)
@@ -235,11 +244,13 @@ class Adapters:
     def _look(self, promoted: Stamp) -> _Known:
         files: dict[Path, Stamp] = {}
         cards: dict[str, AdapterCard] = {}
+        again = time.monotonic() + LOOK_AGAIN_S
         try:
             slots = self.promoted()
         except ModelFileError as error:
             _log.warning("%s", error)
-            return _Known(promoted, files, cards)
+            return _Known(promoted, files, cards, again)
+        until = math.inf
         for slot, history in slots.items():
             if not history:
                 continue
@@ -251,9 +262,10 @@ class Adapters:
                 self.check(card)
             except (InvalidRequest, ModelFileError) as error:
                 _log.warning("the adapter in force for a task is not used: %s", error)
+                until = again
                 continue
             cards[slot] = card
-        return _Known(promoted, files, cards)
+        return _Known(promoted, files, cards, until)
 
     def _read(self, path: Path) -> AdapterCard | None:
         try:

@@ -124,6 +124,37 @@ def test_one_that_is_removed_or_changed_while_in_force_is_not_used_and_the_log_s
     assert store.in_force() == {SLOT: card}
 
 
+def test_a_fault_that_passes_is_looked_at_again(
+    store: Adapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = finished(store, "first")
+    store.promote("first")
+
+    def too_many(path: Path) -> str:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tandem.models.adapters.sha256_of", too_many)
+        assert Adapters(store.folder).in_force() == {}
+        patched.setattr("tandem.models.adapters.LOOK_AGAIN_S", 0.0)
+        other = Adapters(store.folder)
+        assert other.in_force() == {}
+    assert other.in_force() == {SLOT: card}
+
+
+def test_one_that_cannot_be_removed_is_told(
+    store: Adapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(store, "first")
+
+    def refused(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    with pytest.raises(ModelFileError, match="Permission denied"):
+        store.remove("first")
+
+
 def test_one_whose_folder_is_gone_is_rolled_back_all_the_same(store: Adapters) -> None:
     card = finished(store, "first")
     finished(store, "second")
