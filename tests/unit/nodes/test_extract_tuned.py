@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from tandem.graphs.tasks import Tasks
 from tandem.loop.replay import changes
 from tandem.loop.select.asking import plain
 from tandem.models.adapters import AdapterCard
@@ -20,6 +22,7 @@ from tandem.nodes.tuned import TUNED, TUNED_FIELDS, asked_schema
 from tandem.quality.calibration.field_calibration import FieldCalibration
 from tandem.records import Profile, Request, Verdict
 from tests.unit.fakes import FakeTierCall
+from tests.unit.services import FakeServices
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -158,3 +161,13 @@ def test_a_model_that_is_compared_by_itself_has_no_adapter(task: Extract, force:
 
 def test_a_replay_says_that_it_does_not_follow_adapters_of_extraction() -> None:
     assert "extraction" in changes._OF_TASKS["adapters."]
+
+
+def test_what_is_in_force_reaches_the_graph_s_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: Force
+) -> None:
+    """So do evaluations, which have their tasks from there."""
+    services = FakeServices(tmp_path)
+    monkeypatch.setattr(services, "adapter", force)
+    ready = prepared(cast(Extract, Tasks(services)["extraction"]))
+    assert ready["adapter"] == CARD.sha256
