@@ -93,7 +93,9 @@ PLAIN: Final[Mapping[str, Any]] = {
 NUMBER_GATES: Final = frozenset({"calculated", "given", "used", "plausible", "arithmetic"})
 """Gates after which the work is done once more."""
 CALCULATE_TOKENS: Final = 500
-_ANSWER: Final = re.compile(r"^[\s*#>-]*(?:final )?answer\s*[*]*:[\s*]*(.+?)[\s*]*$", re.I | re.M)
+_ANSWER: Final = re.compile(
+    r"^[ \t*#>-]*(?:final )?answer\s{0,9}\*{0,9}:[\s*]{0,40}([^\n]+)$", re.I | re.M
+)
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ class Reason:
 def final_answer(work: str) -> str | None:
     """What the last line "Answer: ..." says, without marks of emphasis; None without one."""
     found = _ANSWER.findall(work)
-    return found[-1].strip() if found else None
+    return (found[-1].strip(" \t\r*") or None) if found else None
 
 
 def _from_nowhere(answer: str, work: str, question: str) -> list[GateFailure]:
@@ -261,5 +263,5 @@ def _plain(typed: Any) -> str | None:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

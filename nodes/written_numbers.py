@@ -19,15 +19,16 @@ def readings_of(text: str) -> set[Decimal]:
 
 def written(text: str) -> list[FoundNumber]:
     """Numbers of an answer, each once: not both 5 and 100 and, across the space, "5 100"."""
-    found = find_numbers(text)
-    return [
-        number
-        for number in found
-        if not any(
-            other is not number and number.start <= other.start and other.end <= number.end
-            for other in found
-        )
-    ]
+    found = find_numbers(text)  # by start, then by end
+    kept: list[FoundNumber] = []
+    least_end = len(text) + 1
+    for at in range(len(found) - 1, -1, -1):
+        number = found[at]
+        holds_before = at > 0 and found[at - 1].start == number.start
+        if not holds_before and number.end < least_end:
+            kept.append(number)
+        least_end = min(least_end, number.end)
+    return kept[::-1]
 
 
 def ungrounded(text: str, sources: Iterable[str]) -> list[str]:

@@ -245,12 +245,12 @@ _RULES: Final[Mapping[str, Callable[[str], Iterator[Found]]]] = {
 def same_value(field: str, said: Any, meant: str) -> bool:
     """Whether two values of a field are the same: any of several alternatives ("180 days / 6
     months", "5 years; 2 years"), written in any case."""
-    wanted = {_plain(field, part) for part in re.split(r"\s*[/;]\s*", meant)}
+    wanted = {_plain(field, part) for part in re.split("[/;]", meant)}
     return _plain(field, str(said)) in wanted
 
 
 def _plain(field: str, value: str) -> str:
-    plain = re.sub(r"\([^)]*\)|[^\w\s]", " ", value.casefold())
+    plain = re.sub(r"\([^)]{0,200}\)|[^\w\s]", " ", value.casefold())
     words = [_singular(word) for word in plain.split()]
     if field == "governing_law":
         words = [w for w in words if w not in ("the", "state", "of", "uk", "usa", "commonwealth")]

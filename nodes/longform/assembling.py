@@ -76,7 +76,7 @@ def _asked(brief: str, sections: Sequence[Section], tier: TierCall) -> Top | Non
         done = tier.complete(top_prompt(brief, sections))
         said = json.loads(done.text)
         title, summary = str(said["title"]).strip(" #*\"'"), str(said["summary"]).strip()
-    except (ModelError, EgressBlocked, ValueError, KeyError, TypeError):
+    except (ModelError, EgressBlocked, ValueError, KeyError, TypeError, RecursionError):
         return None
     sources = [brief, *(section["text"] for section in sections)]
     kept = [one for one in sentences_of(plain_marks(summary)) if not known_figures(one, sources)]
@@ -172,4 +172,4 @@ def with_marks(text: str, sources: Sequence[Source], passages: Passages) -> str:
 
 def body_of(text: str) -> str:
     """A whole text without its list of sources."""
-    return re.split(rf"\n+#+ {SOURCES}\s*\n", text)[0].rstrip()
+    return re.split(rf"(?<!\n)\n+#{{1,6}} {SOURCES}\s*\n", text)[0].rstrip()

@@ -26,7 +26,8 @@ sentence's: 94 % of sentences with another page's passage do not, 62 % with the 
 _ENGLISH: Final = re.compile(
     r"\b(?:the|and|that|with|by|are|from|this|they|every|which|for|their|has|its|a|an)\b", re.I
 )
-_MARK: Final = re.compile(r"\s*\[(p\d+)\]")
+# A run of blanks is tried from its beginning alone: else a page of them takes minutes.
+_MARK: Final = re.compile(r"(?<!\s)\s*\[(p\d{1,4})\]")
 _STOP: Final = re.compile(r"([.!?\u3002][\"'\u201d\u2019)]*)\Z")
 _LINE_BREAK: Final = re.compile(r"(\n+)")
 

@@ -141,7 +141,7 @@ def read_outline(text: str, words: int, done: Sequence[str] = ()) -> list[Planne
                 kept[title.casefold()] = {**section, "title": title}
         planned = _in_place(list(kept.values())[:MOST_SECTIONS], first=not done)
         return scaled(planned, words)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

@@ -91,7 +91,7 @@ def read_questions(text: str) -> list[Question]:
     An answer that was cut off gives those that are whole."""
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return as_questions(_objects(text))
     return as_questions(answer.get("questions", [])) if isinstance(answer, dict) else []
 
@@ -129,6 +129,6 @@ def _objects(text: str) -> list[Any]:
     for match in re.finditer(r"\{[^{}]*\}", text):
         try:
             found.append(json.loads(match[0]))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return found

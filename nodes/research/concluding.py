@@ -97,7 +97,7 @@ def _conclusion(
     try:
         said = json.loads(done.text)
         found, text = said["found"] != "nothing", str(said["text"]).strip()
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Conclusion(None, [])
     more = as_questions(said.get("more"))[:MOST_MORE] if said["found"] != "all" else []
     if not found or declines(text):

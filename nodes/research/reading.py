@@ -101,7 +101,7 @@ def _reading(position: int, question: Question, passage: Passage, tier: TierCall
         return _without(position, passage, "truncated")
     try:
         value = json.loads(done.text)["value"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return _without(position, passage, "failed")
     if not isinstance(value, str) or not re.search(r"\w", value):
         return _without(position, passage, "empty")

@@ -15,7 +15,7 @@ from tandem.privacy.checked import Scan
 from tandem.records import Sensitivity
 
 QUOTE_CHARS: Final = 300
-_LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_LINK: Final = re.compile(r"!?\[([^\]]{0,300})\]\([^)]{0,1000}\)")
 _CUT: Final = "..."
 
 

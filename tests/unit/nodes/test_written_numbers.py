@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.nodes.written_numbers import ungrounded
+from tandem.nodes.written_numbers import ungrounded, written
+from tandem.quality.values import find_numbers
 
 SOURCES = ["There are 240 hours, or twelve weeks.", "A week has 40 hours; 75% is paid."]
 
@@ -43,3 +44,13 @@ def test_a_result_of_any_size_can_be_compared() -> None:
 def test_a_half_is_rounded_up() -> None:
     assert ungrounded("75 / 40 = 1.875, about 1.88.", SOURCES) == []
     assert ungrounded("75 / 40 = 1.875, about 1.87.", SOURCES) == ["1.87"]
+
+
+@given(st.text(alphabet="0123456789,. %a", max_size=60))
+def test_a_number_that_holds_another_one_is_not_written(text: str) -> None:
+    found = find_numbers(text)
+    assert written(text) == [
+        one
+        for one in found
+        if not any(o is not one and one.start <= o.start and o.end <= one.end for o in found)
+    ]
