@@ -112,6 +112,8 @@ def settings(setup: str, home: Path) -> Settings:
                 "leave": leave if setup == "redact" else {},
                 "stand_ins_may_be_less_private": True,
             },
+            # What cases plant reads like no contract, and is to reach the models all the same.
+            "contracts": {"contracts_only": False},
             "limits": {"breaker_failures": 10**9, "deadline_s": LONGEST_S},
         }
     )
