@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from tandem.nodes.number_words import NUMBER_WORDS, SMALL, worded_number
 from tandem.quality.dates import find_dates
 
 FIELDS: Final = (
@@ -29,26 +30,7 @@ class Found(NamedTuple):
     value: str
 
 
-_ONES_TEXT: Final = """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-    sixteen seventeen eighteen nineteen
-"""
-_ONES: Final = _ONES_TEXT.split()
-_TENS: Final = {
-    "twenty": 20,
-    "thirty": 30,
-    "forty": 40,
-    "fifty": 50,
-    "sixty": 60,
-    "seventy": 70,
-    "eighty": 80,
-    "ninety": 90,
-}
-_NUMBERS: Final = {word: n for n, word in enumerate(_ONES)} | _TENS | {"a": 1, "an": 1}
-_NUMBER_WORD: Final = (
-    r"(?:one hundred(?:(?: and)? (?:\w+(?:[- ]\w+)?))?|"
-    rf"(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_ONES[1:10])}))?|{'|'.join(_ONES[1:])})"
-)
+_NUMBERS: Final = SMALL | {"zero": 0, "a": 1, "an": 1}
 # Spaces are bounded wherever two runs of them may meet: else a page of blanks takes hours.
 _UNIT: Final = (
     r"(?:(?:calendar|business|working|full|consecutive|additional|successive)[\s-]{1,20})?"
@@ -56,7 +38,7 @@ _UNIT: Final = (
 )
 _GAP: Final = r"[\s-]{0,20}"
 DURATION: Final = re.compile(
-    rf"(?<!\w)(?:(?P<word>{_NUMBER_WORD}){_GAP}(?:\(\s{{0,9}}(?P<paren>\d{{1,3}})\s{{0,9}}\){_GAP})?"
+    rf"(?<!\w)(?:(?P<word>{NUMBER_WORDS}){_GAP}(?:\(\s{{0,9}}(?P<paren>\d{{1,3}})\s{{0,9}}\){_GAP})?"
     rf"|(?P<digits>\d{{1,3}}){_GAP}(?:\([^)]{{1,20}}\){_GAP})?)['\u2019]?s?{_GAP}{_UNIT}",
     re.IGNORECASE,
 )
@@ -220,17 +202,9 @@ def _duration(match: re.Match[str]) -> Found:
 def duration_of(match: re.Match[str]) -> str:
     """What a match of DURATION means: "60 days"."""
     written = match["paren"] or match["digits"]
-    count = int(written) if written else number_of(match["word"])
+    count = float(written) if written else worded_number(match["word"])
     unit = match["unit"].casefold().rstrip("s")
-    return f"{count} {unit}{'s' if count != 1 else ''}"
-
-
-def number_of(words: str) -> int:
-    """The number that words up to one hundred and ninety-nine mean."""
-    total = 0
-    for word in re.split(r"[\s-]+", words.casefold()):
-        total += 99 * total if word == "hundred" else _NUMBERS.get(word, 0)
-    return total
+    return f"{count:g} {unit}{'s' if count != 1 else ''}"
 
 
 _RULES: Final[Mapping[str, Callable[[str], Iterator[Found]]]] = {

@@ -42,10 +42,25 @@ READERS: dict[str, Callable[[str], object]] = {
     "sentences": sentences,
     "shown": lambda text: Showing(lambda _: [], ())(text, "value"),
     "answer": final_answer,
-    "number words": worded_numbers,
+    "number words": lambda text: worded_numbers(text + "one " * 3000 + "hundred and " * 1000),
     "numbers": written,
 }
-PIECES = (" ", "\n", " \n", "[", "(", "[1, ", "a", "1 ", "1,", "answer: a  ", "- [1] ", "twelve (")
+PIECES = (
+    " ",
+    "\n",
+    " \n",
+    "[",
+    "(",
+    "[1, ",
+    "a",
+    "1 ",
+    "1,",
+    "answer: a  ",
+    "- [1] ",
+    "twelve (",
+    "one ",
+    "hundred and ",
+)
 LENGTH = 12_000
 SECONDS = 1.5
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tandem.nodes.contract.values import find_values, number_of, same_value
+from tandem.nodes.contract.values import DURATION, duration_of, find_values, same_value
 
 
 def found(text: str) -> dict[str, str]:
@@ -78,12 +78,21 @@ def test_offsets_are_those_of_the_whole_text() -> None:
     assert text[one.start : one.end] == "Texas"
 
 
-def test_number_words() -> None:
-    assert [number_of(w) for w in ("sixty", "twenty-four", "one hundred and twenty")] == [
-        60,
-        24,
-        120,
-    ]
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("sixty days", "60 days"),
+        ("Twenty-Four months", "24 months"),
+        ("one hundred and twenty (120) days", "120 days"),
+        ("two and a half years", "2.5 years"),
+        ("one year", "1 year"),
+        ("90 days", "90 days"),
+    ],
+)
+def test_durations_in_words(written: str, meant: str) -> None:
+    match = DURATION.search(f"within {written} of it")
+    assert match is not None
+    assert (match[0], duration_of(match)) == (written, meant)
 
 
 def test_values_are_compared_by_meaning() -> None:
