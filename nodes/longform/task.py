@@ -126,17 +126,18 @@ class Longform:
         return tier.attempt(output, signals=signals)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
-        """Gates not_empty, not_refusal, no_placeholder; sections (all that were planned are there),
-        length, citation (every one has its source), repeats."""
+        """Gates not_empty, not_refusal (of any section), no_placeholder; sections (all that were
+        planned are there), length, citation (every one has its source), repeats."""
         output = attempt["output"]
         if failed := not_empty(output):
             return failed
         if "sections" not in output:  # of `one_shot`, whose sections nobody planned
             output = {**output, "sections": [], "missing": [], "stopped": ""}
         body = body_of(output["text"])
-        first = next((one["text"] for one in output["sections"] if one["text"]), body)
+        pieces = [one["text"] for one in output["sections"] if one["text"]] or [body]
+        refused = next(filter(None, map(not_refusal, pieces)), [])
         failed = _complete(output) + _length(body, prepared["length"])
-        failed += not_refusal(first) + _citations(body, output["sources"]) + _repeats(body)
+        failed += refused + _citations(body, output["sources"]) + _repeats(body)
         return failed + _places(body, prepared["brief"])
 
     def repair(

@@ -58,10 +58,11 @@ def test_what_a_text_must_not_be(change: dict[str, Any], gate: str) -> None:
     assert [failure["gate"] for failure in TASK.check(prepared, changed)] == [gate]
 
 
-def test_a_refusal_is_no_text() -> None:
-    refusal = "I'm sorry, but I cannot help with that. "
-    failed = attempted(TWO, refusal + prose(120, "a"), prose(120, "b"), TOP)[1]
-    assert failed == ["not_refusal"]
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_refusal_is_no_text_in_whatever_section(at: int) -> None:
+    sections = [prose(120, "a"), prose(120, "b")]
+    sections[at] = f"I'm sorry, but I cannot help with that. {sections[at]}"
+    assert attempted(TWO, *sections, TOP)[1] == ["not_refusal"]
 
 
 def test_an_error_in_mid_text_leaves_a_draft() -> None:
