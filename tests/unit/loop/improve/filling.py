@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
+from sqlalchemy import insert, select
 
 from tandem.ledger.feedback import give
 from tandem.ledger.store import Ledger
+from tandem.ledger.tables import attempts, feedback, runs
 from tandem.loop.improve.improve import Improver
 from tandem.loop.tune.learning import Privacy
 from tandem.records import Sensitivity
@@ -75,10 +78,46 @@ def escalated(
 
 def fill(ledger: Ledger, judged: int, by_llm: int = 0, start: int = 0) -> None:
     """`judged` runs with the right label by people, then `by_llm` with the LLM's."""
-    for number, text in enumerate(TEXTS[start : start + judged + by_llm], start=start):
-        escalated(ledger, f"r{number}", text, label_of(text))
-        if number < start + judged:
+    wanted = [(number, number < start + judged) for number in range(start, start + judged + by_llm)]
+    new = [one for one in wanted if (ledger._texts, *one) not in _WRITTEN]
+    for number, said in new:
+        escalated(ledger, f"r{number}", TEXTS[number], label_of(TEXTS[number]))
+        if said:
             give(ledger, f"r{number}", True)
+    _copy(ledger, [one for one in wanted if one not in new])
+    for number, said in new:
+        _WRITTEN[ledger._texts, number, said] = _read(ledger, f"r{number}")
+
+
+Rows = dict[str, list[dict[str, Any]]]
+_WRITTEN: dict[tuple[Any, int, bool], Rows] = {}
+"""Runs as the ledger wrote them once, by what it keeps, number, and whether people judged them. To
+write each anew in each test would take most of the tests' time."""
+_TABLES: Final = {"runs": runs, "attempts": attempts, "feedback": feedback}
+
+
+def _read(ledger: Ledger, name: str) -> Rows:
+    with ledger.reading() as connection:
+        found = {
+            key: connection.execute(
+                select(table).where(table.c["id" if table is runs else "run_id"] == name)
+            ).mappings()
+            for key, table in _TABLES.items()
+        }
+        return {key: [dict(row) for row in rows] for key, rows in found.items()}
+
+
+def _copy(ledger: Ledger, wanted: Sequence[tuple[int, bool]]) -> None:
+    """The same runs, of now, in one transaction."""
+    rows: Rows = {key: [] for key in _TABLES}
+    for number, said in wanted:
+        now = dict.fromkeys(("started", "finished", "given"), time.time())
+        for key, kept in _WRITTEN[ledger._texts, number, said].items():
+            rows[key] += [{**row, **{at: now[at] for at in now if at in row}} for row in kept]
+    with ledger.writing() as connection:
+        for key, table in _TABLES.items():
+            if rows[key]:
+                connection.execute(insert(table), rows[key])
 
 
 def privacy(choice: Any = "leave_out") -> Privacy:
