@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 import statistics
 import tempfile
 from collections import defaultdict
@@ -21,7 +22,7 @@ from typing import Any, Final, NamedTuple
 
 from common import machine, print_json, table
 from replay_models import LABELS, PRIVATE, PUBLIC, Models, installed, row, seconds
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from tandem.app import Tandem
 from tandem.ledger.store import Ledger
@@ -43,6 +44,9 @@ SCENARIOS: Final[dict[str, dict[str, Any]]] = {
     },
     "a budget": {"budgets": {"per_day": 0.012, "refresh_s": 0.0}},
 }
+LATE: Final = "accept more"
+"""The scenario that is replayed once more as if the shadow had been off for most of the time."""
+OFF: Final = 0.7
 BASE: Final[dict[str, Any]] = {"tasks": {"sentiment": {"min_margin": 0.5}}}
 
 
@@ -149,8 +153,28 @@ def compared(seed: int, count: int, folder: Path, share: float) -> dict[str, dic
             "tasks"
         ]
         ledger.close()
-        found[name] = _row(seed, line, then, run(seed, count, after))
+        now = run(seed, count, after)
+        found[name] = _row(seed, line, then, now)
+        if name == LATE:
+            late = _late(before, count, folder, after)
+            found[f"{name}, shadow on late"] = _row(seed, late, then, now)
     return found
+
+
+def _late(before: Settings, count: int, folder: Path, after: Settings) -> Any:
+    """The replayed line where the shadow was on for the last runs only."""
+    home = folder / "late"
+    shutil.copytree(folder / "a", home)
+    ledger = Ledger.from_settings(before.model_copy(update={"home": home}))
+    with ledger.writing() as connection:
+        for (name,) in connection.execute(select(shadow.c.run_id)).all():
+            if int(name.split("-")[1]) < OFF * count:
+                connection.execute(delete(shadow).where(shadow.c.run_id == name))
+    (line,) = replay(ledger, before, after.model_copy(update={"home": folder / "a"})).figures[
+        "tasks"
+    ]
+    ledger.close()
+    return line
 
 
 def _row(seed: int, line: Any, then: Truth, now: Truth) -> dict[str, float]:
@@ -174,8 +198,9 @@ def _row(seed: int, line: Any, then: Truth, now: Truth) -> dict[str, float]:
         "p50_held": _held(line["p50"], now.p50),
         "p95_held": _held(line["p95"], now.p95),
     }
-    if told["n"] and not math.isnan(share):
-        held["agreement_held"] = float(told["low"] <= share <= told["high"])
+    if told["mean"] is not None and not math.isnan(share):
+        held["agreement_held"] = _held(told, share)
+        held["agreement_off"] = abs(told["mean"] - share)
     return held
 
 

@@ -209,6 +209,12 @@ def _say_quality(line: TaskReplay, console: Console) -> None:
         shares = [told[key] for key in (then, now)]  # type: ignore[literal-required]
         if any(one["n"] for one in shares):
             console.print(f"{line['task']}: {name}: {' -> '.join(map(_share, shares))}")
+    if left_out := told["agreement"]["left_out"]:
+        console.print(
+            f"{line['task']}: {left_out} answers that leave without the LLM are in no agreement: "
+            "it may not be asked for them",
+            soft_wrap=True,
+        )
     if lost := told["feedback_lost"]:
         console.print(f"{line['task']}: {lost} judged answers would be replaced")
     for note in line["notes"]:
@@ -216,9 +222,12 @@ def _say_quality(line: TaskReplay, console: Console) -> None:
 
 
 def _share(share: Any) -> str:
-    if not share["n"] or share["mean"] is None:
+    if not share["n"]:
         return "not known"
-    return f"{share['mean']:.1%} [{share['low']:.1%}, {share['high']:.1%}] (n = {share['n']})"
+    if share["mean"] is None:
+        return f"not identifiable, from {share['low']:.1%} to {share['high']:.1%}"
+    of = f" of {share['of']}" if "of" in share else ""
+    return f"{share['mean']:.1%} [{share['low']:.1%}, {share['high']:.1%}] (n = {share['n']}{of})"
 
 
 def _say_unknown(figures: Replay, console: Console) -> None:

@@ -75,6 +75,14 @@ class Following:
         followed = [self._one(run) for run in runs]
         return self._with_parents(followed)
 
+    def may_be_compared(self, run: LoggedRun) -> bool:
+        """Whether the shadow could have asked the LLM of a run that stayed without it."""
+        if run.status == "unverified" or not run.may_escalate:
+            return False
+        old = self.changes.old
+        private = all(old.models[name].private for name in old.chain("llm", run.task))
+        return private or run.sensitivity in old.privacy.public_may_see
+
     def _one(self, run: LoggedRun) -> Followed:
         found = self._outcome(run)
         if found.adds_llm:

@@ -6,12 +6,13 @@ answers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from typing_extensions import TypedDict
 
 from tandem.ledger.shadow import agreement
+from tandem.loop.replay.agreement import Agreeing, Agreement
 from tandem.loop.replay.estimates import Figure, count_interval
 from tandem.loop.replay.logged import LoggedRun
 from tandem.loop.replay.outcome import ADDED, NOBODY, Outcome, served_of
@@ -45,9 +46,9 @@ class Share(TypedDict):
 class Quality(TypedDict):
     """JSON-plain."""
 
-    agreement_then: Share
+    agreement_then: Agreement
     """With the LLM, of the answers that left without it."""
-    agreement: Share
+    agreement: Agreement
     """The same of those that would leave without it."""
     feedback_then: Share
     """Right by feedback, of all that was judged."""
@@ -97,46 +98,32 @@ def changed(fates: Sequence[Fate], task: Task | None) -> Changed:
     }
 
 
-def quality(fates: Sequence[Fate], task: Task | None) -> Quality:
-    """Agreement and feedback, then and under the new settings, over the same runs."""
+def quality(
+    fates: Sequence[Fate],
+    task: Task | None,
+    may_be_asked: Callable[[LoggedRun], bool] = lambda _run: True,
+) -> Quality:
+    """Agreement and feedback, then and under the new settings, over the same runs.
+
+    Parameters
+    ----------
+    may_be_asked: whether the LLM may be asked of a run, by the shadow too.
+    """
     known = _known(fates)
+    then, would = Agreeing(task), Agreeing(task)
+    for run, outcome in known:
+        open_to = may_be_asked(run)
+        then.add(run, served_of(run), open_to)
+        would.add(run, outcome.served, open_to)
     judged = [(run, outcome) for run, outcome in known if run.correct is not None]
     staying = [run.correct for run, outcome in judged if outcome.served == served_of(run)]
-    then = [(run, served_of(run)) for run, _ in known]
-    would = [(run, outcome.served) for run, outcome in known]
     return {
-        "agreement_then": _share(_agreement(then, task)),
-        "agreement": _share(_agreement(would, task)),
+        "agreement_then": then.told(),
+        "agreement": would.told(),
         "feedback_then": _share(wilson(sum(bool(run.correct) for run, _ in judged), len(judged))),
         "feedback": _share(wilson(sum(map(bool, staying)), len(staying))),
         "feedback_lost": len(judged) - len(staying),
     }
-
-
-def _agreement(answers: Sequence[tuple[LoggedRun, int]], task: Task | None) -> Interval:
-    """With the LLM, of answers that leave without it.
-
-    Where the LLM was asked in the run itself, its answer counts, with the share of such runs whose
-    outputs are kept; else the shadow's sample, with the logged probability.
-    """
-    beside, drawn, missing = list[bool](), list[tuple[bool, float]](), 0
-    for run, served in answers:
-        if task is None or served < 0 or not comparable(task) or run.attempts[served].tier == "llm":
-            continue
-        if any(each.tier == "llm" and each.error_code is None for each in run.answers):
-            told = _agrees_with_own(run, served, task)
-            missing += told is None
-            beside += [told] if told is not None else []
-        elif served == served_of(run) and run.shadow and run.shadow["agreed"] is not None:
-            drawn.append((bool(run.shadow["agreed"]), float(run.shadow["probability"])))
-    share = len(beside) / (len(beside) + missing) if beside else 1.0
-    return agreement([*((told, share) for told in beside), *drawn])
-
-
-def _agrees_with_own(run: LoggedRun, served: int, task: Task) -> bool | None:
-    by_llm = [each.output for each in run.answers if each.tier == "llm" and each.output is not None]
-    own = run.attempts[served].output
-    return agree(own, by_llm[-1], task) if by_llm and own is not None else None
 
 
 def _known(fates: Sequence[Fate]) -> list[Fate]:

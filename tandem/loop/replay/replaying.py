@@ -144,7 +144,7 @@ class _Part(NamedTuple):
         told = _line(name, followed, cost)
         told |= {
             "changed": changed(roots, task),
-            "quality": quality(roots, task),
+            "quality": quality(roots, task, following.may_be_compared),
             "p50": known(p50) if p50 else None,
             "p95": known(p95) if p95 else None,
             "notes": [

@@ -15,10 +15,12 @@ from tandem.errors import InvalidRequest, SettingsError
 from tandem.ledger.feedback import give
 from tandem.ledger.report import report
 from tandem.ledger.store import Ledger
+from tandem.loop.replay.agreement import Stratum, combined
 from tandem.loop.replay.logged import Window
 from tandem.loop.replay.replaying import refuse_empty, replay
 from tandem.models.files import record_sum
 from tandem.settings import LedgerSettings, Policy, Price, Settings, TaskSettings
+from tandem.stats import wilson
 from tests.unit.ledger.rows import answer, attempt
 from tests.unit.loop.replay.ledgers import LLM, SLM, Writer, llm_try, settings, slm_try
 
@@ -144,7 +146,9 @@ def test_accepting_more_drops_what_came_after(
     assert line["changed"]["moved"] == {"llm to slm": 2}
     assert (line["changed"]["others"], line["changed"]["low"], line["changed"]["high"]) == (1, 1, 1)
     agreed = line["quality"]["agreement"]
-    assert (agreed["n"], agreed["mean"]) == (2, 0.5)
+    # One of the two that moved; of the answer that stayed nothing is known.
+    assert (agreed["n"], agreed["of"], agreed["mean"]) == (2, 3, None)
+    assert (agreed["low"], agreed["high"]) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
     # 0.6, 0.6, 0.6, 2.6, 2.6
     assert is_exactly(line["p50"], 0.6)
     assert line["p50_then"] == pytest.approx(2.6)
@@ -183,6 +187,59 @@ def test_accepting_less_is_estimated_by_the_tasks_own_calls(
     assert line["p95"]["value"] == pytest.approx(2.6)
     assert line["quality"]["agreement_then"]["n"] == 10
     assert line["quality"]["agreement"]["mean"] is None
+
+
+def test_a_shadow_that_was_not_always_on_speaks_for_all_that_stayed(
+    ledger: Ledger, written: Writer, tmp_path: Path
+) -> None:
+    for number in range(60):
+        written.accepted(f"a{number}")
+    for number in range(4):  # of the last 8, since it was on
+        written.shadow(f"a{number + 52}", agreed=True)
+    for number in range(12):
+        written.escalated(f"e{number}", margin=0.25, by_llm="up" if number % 2 else "down")
+    told = only(ledger, settings(tmp_path), margin(tmp_path, 0.2))["quality"]["agreement"]
+    assert (told["n"], told["of"], told["left_out"]) == (16, 72, 0)
+    assert told["mean"] == pytest.approx((60 + 6) / 72)
+    # The runs that went to the LLM are all known; of the others, Wilson's interval of 4 of 4.
+    low = wilson(4, 4).low
+    assert told["low"] == pytest.approx((60 * low + 6) / 72)
+    assert told["high"] == pytest.approx((60 + 6) / 72)
+
+
+def test_without_a_sample_of_what_stayed_agreement_is_bounded_only(
+    ledger: Ledger, written: Writer, tmp_path: Path
+) -> None:
+    for number in range(6):
+        written.accepted(f"a{number}")
+        written.escalated(f"e{number}", margin=0.25)
+    told = only(ledger, settings(tmp_path), margin(tmp_path, 0.2))["quality"]["agreement"]
+    assert (told["mean"], told["low"], told["high"]) == (None, 0.5, 1.0)
+
+
+def test_answers_that_the_llm_may_not_see_are_told_apart(
+    ledger: Ledger, written: Writer, tmp_path: Path
+) -> None:
+    for number in range(5):
+        written.accepted(f"s{number}", sensitivity="secret")
+        written.accepted(f"a{number}")
+        written.shadow(f"a{number}", agreed=True, probability=1.0)
+    told = only(ledger, settings(tmp_path), settings(tmp_path))["quality"]["agreement"]
+    assert (told["of"], told["left_out"], told["mean"], told["low"]) == (5, 5, 1.0, 1.0)
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 50), st.booleans()), max_size=4))
+def test_strata_are_combined_within_their_bounds(parts: list[tuple[int, int, bool]]) -> None:
+    strata = [Stratum(n, wilson(min(k, n), n) if known else None) for n, k, known in parts]
+    mean, low, high = combined(strata)
+    ends = [(one.answers, *((one.share.low, one.share.high) if one.share else (0, 1)))
+            for one in strata]  # fmt: skip
+    total = sum(count for count, _, _ in ends) or 1
+    slack = 1e-9
+    assert sum(n * least for n, least, _ in ends) / total - slack <= low <= high
+    assert high <= (sum(n * most for n, _, most in ends) / total if ends else 1) + slack
+    assert (mean is None) == (not ends or any(one.share is None for one in strata))
+    assert mean is None or low - slack <= mean <= high + slack
 
 
 def test_too_few_calls_of_the_llm_tell_nothing(
