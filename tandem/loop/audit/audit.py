@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,10 +15,11 @@ from tandem.loop.audit.counts import Counts
 from tandem.loop.audit.draft import CHARS_A_TOKEN
 from tandem.loop.audit.figures import Figures
 from tandem.loop.audit.gathering import Gathering, Stratum
+from tandem.loop.audit.identifiers import Identifiers
 from tandem.loop.audit.naming import names_of
 from tandem.loop.audit.options import Options
 from tandem.loop.audit.parts import Part, parts_of
-from tandem.loop.audit.pricing import Pricer
+from tandem.loop.audit.pricing import OTHERS, Pricer
 from tandem.loop.audit.profiling import Profiler, Seen, can_embed
 from tandem.loop.audit.report import Acceptance, Audit, Range, Saving, Totals, Workload
 from tandem.loop.audit.row import LogRow
@@ -39,6 +41,8 @@ class Looked:
     profiler: Profiler
     parts: list[Part]
     blind: str
+    withheld: int = 0
+    """Rows whose model or task had a name that is not told."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,12 @@ class Auditor:
     def look(self, rows: Iterable[LogRow]) -> Looked:
         """Gather `rows`, look at the sampled ones, and tell the workloads apart."""
         gathering = Gathering(self.options, Pricer(self.options.currency))
-        gathering.add_all(self._told(rows))
+        identifiers = Identifiers(self.services.detector)
+        gathering.add_all(map(identifiers.cleared, self._told(rows)))
         profiler = Profiler(self.services, self.tasks)
         blind = can_embed(self.services)
-        return Looked(gathering, profiler, list(self._parts(gathering, profiler, blind)), blind)
+        parts = list(self._parts(gathering, profiler, blind))
+        return Looked(gathering, profiler, parts, blind, identifiers.withheld)
 
     def judge(self, looked: Looked, counts: Sequence[Counts], note: str = "") -> Audit:
         """The audit: each workload named and judged, in the order of what it saves.
@@ -75,7 +81,8 @@ class Auditor:
         """
         gathering, parts = looked.gathering, looked.parts
         names = names_of(parts, self.services.detector, self.options.min_rows)
-        judge = Judge(looked.profiler, self.options, self._known(), self.has_ledger)
+        frequent = frozenset(_frequent(gathering.total.models, self.options.min_rows))
+        judge = Judge(looked.profiler, self.options, self._known(), self.has_ledger, frequent)
         lines = [judge.line(part, name) for part, name in zip(parts, names, strict=True)]
         lines.sort(key=_rank, reverse=True)
         blind = looked.blind or looked.profiler.why_blind()
@@ -85,9 +92,9 @@ class Auditor:
             "logs": [each.told() for each in counts],
             "totals": _totals(gathering.total, lines),
             "workloads": lines,
-            "assumptions": [*_assumptions(gathering, self.options), *filter(None, [note])]
+            "assumptions": [*_assumptions(looked, self.options), *filter(None, [note])]
             + ([f"No text was embedded, so that tasks are not read: {blind}"] if blind else []),
-            "unknown_models": dict(gathering.pricer.unknown.most_common()),
+            "unknown_models": _frequent(gathering.pricer.unknown, self.options.min_rows),
             "other_currencies": dict(gathering.pricer.others.most_common()),
             "pictures": [],
         }
@@ -172,8 +179,21 @@ def _sum_of(savings: Sequence[Saving]) -> Range | None:
     }
 
 
-def _assumptions(gathering: Gathering, options: Options) -> list[str]:
+def _frequent(names: Counter[str], least: int) -> dict[str, int]:
+    """Rows by name, the most first; names of fewer than `least` rows are told as others."""
+    told = {name: rows for name, rows in names.most_common() if rows >= least and name != OTHERS}
+    rest = names.total() - sum(told.values())
+    return told | ({OTHERS: rest} if rest else {})
+
+
+def _assumptions(looked: Looked, options: Options) -> list[str]:
+    gathering = looked.gathering
     figures, told = gathering.total, []
+    if looked.withheld:
+        told.append(
+            f"{looked.withheld:,} rows name a model or a task in a way that may tell of somebody: "
+            "the name is not told, and such rows have no list price."
+        )
     if figures.estimated:
         told.append(
             f"Tokens of {figures.estimated:,} rows are estimated at {CHARS_A_TOKEN} characters "

@@ -14,6 +14,8 @@ from tandem.settings import Price
 
 LIST_CURRENCY: Final = "USD"
 """List prices are in it."""
+OTHERS: Final = "others"
+"""Stands for names that are not told one by one."""
 MOST_NAMES: Final = 50
 """So many unknown models, and other currencies, are told by name."""
 How = Literal["given", "listed", "unknown model", "unknown tokens", "other currency"]
@@ -100,4 +102,4 @@ def listed_tariff(model: str, provider: str = "") -> Tariff | None:
 
 
 def _add(names: Counter[str], name: str) -> None:
-    names[name if name in names or len(names) < MOST_NAMES else "others"] += 1
+    names[name if name in names or len(names) < MOST_NAMES else OTHERS] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from tandem.loop.audit.acceptance import of_task
 from tandem.loop.audit.figures import Figures
 from tandem.loop.audit.options import Options
 from tandem.loop.audit.parts import Part
+from tandem.loop.audit.pricing import OTHERS
 from tandem.loop.audit.profiling import Goes, Profiler, Seen
 from tandem.loop.audit.report import Acceptance, Destination, Need, Range, Saving, Workload
 from tandem.loop.audit.saving import Movable, rows_to_label, saving
@@ -35,13 +36,14 @@ class Judge:
 
     Parameters
     ----------
-    known: acceptances by task.
+    known: acceptances by task. frequent: names of models that may be told.
     """
 
     profiler: Profiler
     options: Options
     known: Mapping[str, Acceptance]
     has_ledger: bool = False
+    frequent: Collection[str] = ()
 
     def line(self, part: Part, name: str) -> Workload:
         """The line of `part`."""
@@ -77,10 +79,7 @@ class Judge:
             "complexity": sum(complexities) / len(complexities) if complexities else None,
             "destination": _destination(goes, acceptance),
             "goes": {_WORDS[where]: count / n for where, count in goes.most_common()},
-            "models": {
-                model: round(scale * count)
-                for model, count in figures.models.most_common(TOP_MODELS)
-            },
+            "models": self._models(figures, scale),
             "acceptance": acceptance,
             "saving": made,
             "rows_to_label": rows_to_label(
@@ -90,6 +89,13 @@ class Judge:
             else None,
             "unknown": self._unknown(part, figures, task, made, acceptance),
         }
+
+    def _models(self, figures: Figures, scale: float) -> dict[str, int]:
+        """Rows by model, the most first."""
+        counts: Counter[str] = Counter()
+        for model, count in figures.models.items():
+            counts[model if model in self.frequent else OTHERS] += count
+        return {model: round(scale * n) for model, n in counts.most_common(TOP_MODELS)}
 
     def _saving(
         self, task: str, figures: Figures, movable: Movable, acceptance: Acceptance | None

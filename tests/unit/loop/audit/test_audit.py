@@ -119,6 +119,23 @@ def test_no_word_of_few_rows_and_none_that_is_sensitive_stands_in_a_name(tmp_pat
         assert word not in told
 
 
+@pytest.mark.parametrize("name", ["rosalind@example.com", "DE89370400440532013000", "+4930901820"])
+def test_no_address_in_the_place_of_a_name_is_told(tmp_path: Path, name: str) -> None:
+    rows = [
+        *rows_of("review", 30, model=name, prompt="aaaa"),
+        *rows_of("sum", 30, task=name),
+        *rows_of("refund", 30, model="ours", prompt="bbbb"),
+        *rows_of("refund", 3, model="rare-one", prompt="bbbb"),
+    ]
+    audit = audited(AuditServices(tmp_path, models=PRICED), rows)
+    told = json.dumps(audit, ensure_ascii=False) + markdown(audit)
+    assert name not in told
+    assert "rare-one" not in told
+    assert audit["unknown_models"] == {"no model named": 30, "ours": 30, "others": 3}
+    assert line(audit, "support_reply")["models"] == {"ours": 30, "others": 3}
+    assert audit["assumptions"][0].startswith("60 rows name a model or a task")
+
+
 def test_without_embeddings_prompts_are_still_told_and_why_is_said(tmp_path: Path) -> None:
     rows = [*rows_of("review", 30, prompt="aaaa"), *rows_of("sum", 30)]
     audit = audited(AuditServices(tmp_path, NoEmbeddings()), rows)
