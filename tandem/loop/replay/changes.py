@@ -20,6 +20,8 @@ from tandem.records import TierName
 from tandem.settings import Settings
 
 ALL: Final = "*"
+TUNED: Final = "tuned"
+"""Stands for all tasks that an adapter may answer."""
 _HARMLESS: Final = (
     "home", "cache.*", "ledger.*", "checkpoints.*", "shadow.*", "limits.connect_s",
     "limits.breaker_*", "limits.retries", "limits.idle_minutes", "limits.start_s",
@@ -47,7 +49,7 @@ _OF_TASKS: Final = {
     "limits.agent_": ("agent",),
     "limits.tool_": ("agent",),
     "knowledge.": ("faq", "support_reply", "research", "agent"),
-    "adapters.": ("sentiment", "document_classification", "extraction"),
+    "adapters.": (TUNED,),
 }
 
 
@@ -57,9 +59,9 @@ class Unfollowed(NamedTuple):
     key: str
     tasks: tuple[str, ...]
 
-    def concerns(self, task: str) -> bool:
-        """Whether it may concern `task`."""
-        return ALL in self.tasks or task in self.tasks
+    def concerns(self, task: str, tuned: bool) -> bool:
+        """Whether it may concern `task`, which an adapter may answer (`tuned`) or none."""
+        return ALL in self.tasks or task in self.tasks or (tuned and TUNED in self.tasks)
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,12 @@ class Changes:
         """Whether a setting that differs is of one of the patterns."""
         return any(fnmatchcase(key, pattern) for key in self.keys for pattern in patterns)
 
-    def why_unfollowed(self, task: str) -> str:
+    def why_unfollowed(self, task: str, tuned: bool) -> str:
         """The settings that make the runs of `task` unanswerable, in words; empty: there is none.
 
         A prompt, a document or a search that would be other than it was is known only by asking.
         """
-        named = [one.key for one in self.unfollowed if one.concerns(task)]
+        named = [one.key for one in self.unfollowed if one.concerns(task, tuned)]
         return f"{', '.join(named)} differs, and no replay follows what it does" if named else ""
 
     def changed_tiers(self, task: str) -> tuple[TierName, ...]:

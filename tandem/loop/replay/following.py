@@ -19,6 +19,7 @@ from tandem.loop.replay.outcome import Outcome, Terms, as_it_was, outcome, refus
 from tandem.loop.replay.prices import Prices
 from tandem.loop.replay.spending import Spending, ends_of
 from tandem.nodes.labels import LabelTask
+from tandem.nodes.shadow import comparable, layers
 from tandem.nodes.task import Task
 from tandem.records import Usage
 
@@ -75,6 +76,12 @@ class Following:
         followed = [self._one(run) for run in runs]
         return self._with_parents(followed)
 
+    def slimmed(self, run: LoggedRun) -> LoggedRun:
+        """`run` with no more of its outputs than is compared, since all runs are held."""
+        task = self.task(run.task)
+        tries = tuple(replace(one, output=_compared(one.output, task)) for one in run.attempts)
+        return replace(run, attempts=tries)
+
     def may_be_compared(self, run: LoggedRun) -> bool:
         """Whether the shadow could have asked the LLM of a run that stayed without it."""
         if run.status == "unverified" or not run.may_escalate:
@@ -126,7 +133,9 @@ class Following:
 
     def _why_unasked(self, run: LoggedRun, judges: Any) -> Outcome | None:
         """Why what was asked says nothing of what would be; None: it does."""
-        if why := self.changes.why_unfollowed(run.task):
+        task = self.old_tasks.get(run.task)
+        # Nothing is known of a task that is not registered here: an adapter may answer it.
+        if why := self.changes.why_unfollowed(run.task, task is None or comparable(task)):
             return unknown("prompt", why)
         if self._others_asked(run, run.attempts):
             return unknown("model")
@@ -223,6 +232,15 @@ class Following:
         }
         moved |= {run_id for run_id, fate in fates.items() if fate.kind == "unknown"}
         return [_with_parent(one, fates, moved) for one in followed]
+
+
+def _compared(output: Any, task: Task | None) -> Any:
+    """What `agree` looks at: a label without its probabilities, fields, and no free text."""
+    if task is None or not comparable(task):
+        return None
+    if isinstance(output, dict) and isinstance([*layers(task)][-1], LabelTask):
+        return {"label": output["label"]} if "label" in output else None  # a plan has none
+    return output
 
 
 def _with_parent(

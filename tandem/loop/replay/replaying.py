@@ -63,7 +63,7 @@ def replay(
     window = window or Window()
     differing = changes(old, new)
     following = Following(differing, Tasks(services_of(old)), Tasks(services_of(new)))
-    every = list(logged_runs(ledger, _whole_days(window, differing)))
+    every = list(map(following.slimmed, logged_runs(ledger, _whole_days(window, differing))))
     ours = [run for run in every if run.currency == ledger.currency and run.ended]
     wanted = _wanted(every, window)
     followed = [one for one in following.follow(ours) if one.run.id in wanted]

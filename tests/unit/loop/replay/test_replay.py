@@ -371,6 +371,32 @@ def test_a_setting_that_no_replay_follows_is_named(
     assert only(ledger, settings(tmp_path), other)["same"] == 1
 
 
+def test_adapters_concern_every_task_that_one_may_answer(
+    ledger: Ledger, written: Writer, tmp_path: Path
+) -> None:
+    new = settings(tmp_path, adapters={"enabled": False})
+    for name, same in (("sentiment", 0), ("extraction", 0), ("of_their_own", 0), ("draft", 1)):
+        written.accepted(name, task=name)
+        line = only(ledger, settings(tmp_path), new, task=name)
+        assert line["same"] == same, name
+        assert same or "adapters.enabled" in line["unknown"][0]["why"], name
+
+
+def test_of_outputs_only_what_is_compared_is_held(
+    ledger: Ledger, written: Writer, tmp_path: Path
+) -> None:
+    held = {}
+    for name, output in (
+        ("sentiment", {"label": "up", "probabilities": {"up": 0.9}}),
+        ("draft", {"text": "long"}),
+        ("of_their_own", {"text": "long"}),
+    ):
+        written.run(name, slm_try(output=output), task=name)
+    for one in replay(ledger, settings(tmp_path), settings(tmp_path)).followed:
+        held[one.run.task] = one.run.attempts[0].output
+    assert held == {"sentiment": {"label": "up"}, "draft": None, "of_their_own": None}
+
+
 def test_a_budget_that_would_have_been_spent(
     ledger: Ledger, written: Writer, tmp_path: Path
 ) -> None:
