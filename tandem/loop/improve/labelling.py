@@ -90,7 +90,8 @@ class Labeller:
         return made
 
     def _known(self, rows: Sequence[Row]) -> list[tuple[str, str]]:
-        by_task = {row.task: self.state.labels(self._identity(row.task)) for row in rows}
+        tasks = {row.task for row in rows}
+        by_task = {task: self.state.labels(self._identity(task)) for task in tasks}
         return [
             (row.run_id, label)
             for row in rows

@@ -79,6 +79,21 @@ def test_a_label_is_paid_for_once(services: FakeServices) -> None:
     assert (told(again), again.asked, again.kept) == ([("up", "bought")], 0, 1)
 
 
+def test_bought_labels_are_read_once_for_any_number_of_rows(
+    services: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label(services, [row("a")])
+    read, read_text = [], Path.read_text
+
+    def counted(path: Path, *given: Any, **named: Any) -> str:
+        read.append(path.name)
+        return read_text(path, *given, **named)
+
+    monkeypatch.setattr(Path, "read_text", counted)
+    made = label(services, [row("a"), *(row(str(n)) for n in range(50))], budget=0.0)
+    assert (made.kept, read.count("labels.jsonl")) == (1, 1)
+
+
 def test_without_a_budget_nothing_is_asked(services: FakeServices) -> None:
     made = label(services, [row("a")], budget=0.0)
     assert (made.asked, made.left, services.fakes["llm"].prompts) == (0, 1, [])
