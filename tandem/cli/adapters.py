@@ -89,12 +89,14 @@ def _rows(
 ) -> LearningSet | FieldSet:
     """The rows that the adapter was tuned with, dealt out as they were then."""
     from tandem.cli.tune import file_set, ledger_set, privacy_of
+    from tandem.loop.tune.learning import WITHIN
 
     choice, seed = card.data.get("sensitive_rows", "leave_out"), int(card.data.get("seed", 0))
     privacy = privacy_of(services, choice)
     if data is not None and not from_ledger:
         schema = card.data.get("schema", {})
-        return file_set(card.task, data, card.labels, schema, privacy, test, seed)
+        within = float(card.data.get(WITHIN, 1.0))
+        return file_set(card.task, data, card.labels, schema, privacy, test, seed, within)
     if from_ledger and data is None and "until" in card.data:
         until = float(card.data["until"])
         return ledger_set(services, card.task, card.labels, privacy, until, seed)

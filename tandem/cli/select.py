@@ -107,17 +107,21 @@ def _chosen(
     seed: int,
 ) -> tuple[Choice, Rows]:
     from tandem.evals import services as kept
+    from tandem.loop.seen import seen_in_force
     from tandem.loop.select.asking import Asking
     from tandem.loop.select.candidates import HEAD
     from tandem.loop.select.candidates import candidates as named
     from tandem.loop.select.choosing import choose
-    from tandem.loop.select.rows import read_rows
+    from tandem.loop.select.rows import read_rows, unseen
+    from tandem.nodes.tuned import asked_labels
 
     ledger = settings.path(".tandem/selection.sqlite")
     with _cache(settings) as cache, _services(settings, cache, ledger) as services:
         task = _task(services, name)
         rows = read_rows(data, task, label_set, head=not names or HEAD in names, seed=seed)
         chosen = named(services, task, names, rows.labels)
+        if any(one.kind == "adapter" for one in chosen):
+            rows = unseen(rows, seen_in_force(services, name, asked_labels(rows.labels)))
 
         def services_of(own: Settings) -> Services:
             return kept.EvalServices(own, cache, ledger)
@@ -171,7 +175,12 @@ def _plain(choice: Choice, rows: Rows) -> dict[str, object]:
         "target": choice.wanted.target,
         "margin": None if choice.wanted.target is not None else choice.wanted.margin,
         "confidence": choice.wanted.confidence,
-        "rows": {"learn": len(rows.learn), "judge": len(rows.judge), "repeats": rows.repeats},
+        "rows": {
+            "learn": len(rows.learn),
+            "judge": len(rows.judge),
+            "repeats": rows.repeats,
+            "learnt_by_adapter": rows.learnt,
+        },
         "chosen": choice.chosen.name if choice.chosen else None,
         "head_is_enough": choice.head_is_enough,
         "candidates": [telling.figures(one) for one in choice.judged],

@@ -129,17 +129,20 @@ def file_set(
     privacy: Privacy,
     test: Path | None = None,
     seed: int = 0,
+    within: float | None = None,
 ) -> LearningSet | FieldSet:
     """The rows of a file, for whatever the task learns: labels `names`, or fields of `schema` (also
-    as a file, a ready schema's name, or names)."""
+    as a file, a ready schema's name, or names). `within`: the share of the file that teaches; None:
+    what is for fitting in every command."""
     from tandem.cli.requests import schema_of
     from tandem.loop.tune.fields import TASK, field_set, schema_from
     from tandem.loop.tune.learning import learning_set
 
+    share = {} if within is None else {"within": within}
     if task != TASK:
-        return learning_set(data, names, privacy, test, seed)
+        return learning_set(data, names, privacy, test, seed, **share)
     given = schema_of(schema) if isinstance(schema, str) else schema
-    return field_set(data, schema_from(given), privacy, test, seed)
+    return field_set(data, schema_from(given), privacy, test, seed, **share)
 
 
 def refuse_other_tasks(
@@ -210,6 +213,8 @@ def privacy_of(services: Services, choice: Any) -> Privacy:
 
 
 def _told(given: Learnable) -> str:
+    from tandem.loop.tune.learning import kept_back
+
     card = given.card
     if "until" in card:
         by = card["labelled_by"]
@@ -223,7 +228,8 @@ def _told(given: Learnable) -> str:
         left += "whose values do not fit the schema or do not stand in the text"
     return (
         f"{card['rows']} rows: {card['train']} to learn from, {card['held_out']} to judge by; "
-        f"left out {left}; sensitive {card['sensitive']} ({card['sensitive_rows']})."
+        f"left out {left}; sensitive {card['sensitive']} ({card['sensitive_rows']})"
+        f"{kept_back(card)}."
     )
 
 

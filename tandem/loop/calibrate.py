@@ -19,11 +19,13 @@ from tandem.loop.certifying import Measured, Outlook, Scored
 from tandem.loop.labelled import LabelledRows, Split, split
 from tandem.loop.measuring import Asker, Progress, TierAnswers
 from tandem.loop.options import Options, refuse_too_few
+from tandem.loop.seen import Apart, apart, seen_in_force, told
 from tandem.loop.sketch import score_sketch
 from tandem.models.embeddings import embed_all, fingerprint_of
 from tandem.models.identity import tier_identity
 from tandem.nodes.calibrated import shortlist
 from tandem.nodes.labels import LabelTask
+from tandem.nodes.tuned import asked_labels
 from tandem.quality.calibration.calibration import Asking, LabelCalibration, TierFit
 from tandem.quality.calibration.examples import Examples
 from tandem.quality.calibration.head import FittedHead, Guess, fit_head
@@ -36,6 +38,9 @@ SHORTLIST: Final = 10
 """Labels in a prompt where there are many: the head's first ten hold 0.99 of the right ones."""
 MANY_LABELS: Final = 20
 EXAMPLES: Final = 4
+FRESH_ROWS: Final = 50
+"""So many fit rows that an adapter did not learn do to fit its score; on those that it learnt it is
+too often right, and too sure."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Outcome:
     outlooks: tuple[Outlook, ...]
     """Of every promise, certified or not, in the calibration's order."""
     figures: dict[str, Any] = field(default_factory=dict)
+    moved: str = ""
+    """Which rows only teach, for the adapter's sake, in words; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +82,21 @@ class Calibrator:
         Raises
         ------
         InvalidRequest: too few rows for the target, or the head finds one label only.
-        ModelError, ModelFileError: a tier or the embeddings gave no answer.
+        ModelError, ModelFileError: a tier or the embeddings gave no answer, or it is not known
+            which rows the adapter in force learnt.
         """
         if rows.several_tenants and self.options.examples != 0:
             return replace(self, options=replace(self.options, examples=0)).run(rows, parts)
-        parts = split(rows, self.options.seed) if parts is None else parts
-        refuse_too_few(len(parts.calibrate), self.options, rows.repeats())
+        dealt = split(rows, self.options.seed) if parts is None else parts
+        seen = seen_in_force(self.services, self.task.name, asked_labels(rows.names))
+        found = apart(dealt, rows.texts, seen)
+        parts, moved = found.parts, told(seen.name, found.learnt, found.judged)
+        refuse_too_few(len(parts.calibrate), self.options, moved or rows.repeats())
         vectors = self._embed(rows)
         head = self._head(rows, parts, vectors)
         head_logs, head_scores = self._head_says(rows, parts, vectors, head)
         examples = self._examples(rows, parts, vectors)
-        score_rows = parts.fit[: self.options.slm_rows]
+        score_rows = self._score_rows(found, len(rows.names))
         asker = self._asker(rows, vectors, head_logs, examples)
         measured = Measured(
             rows.labels, parts, vectors, head_logs, head_scores, score_rows, None, None
@@ -100,7 +111,14 @@ class Calibrator:
             rows, head, examples, measured, scored, (slm, llm), made, figures
         )
         outlooks = tuple(certifying.outlook(measured, scored, one) for one in made)
-        return Outcome(calibration, measured, scored, outlooks, figures)
+        return Outcome(calibration, measured, scored, outlooks, figures, moved)
+
+    def _score_rows(self, found: Apart, labels: int) -> Ints:
+        """Fit rows on which the SLM's score is fitted: such as its adapter did not learn, where
+        there are enough of them."""
+        most = self.options.slm_rows
+        enough = found.fresh >= max(FRESH_ROWS, labels)
+        return found.parts.fit[: min(most, found.fresh) if enough else most]
 
     def _embed(self, rows: LabelledRows) -> NDArray[np.float32]:
         count = len(rows.texts)

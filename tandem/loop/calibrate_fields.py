@@ -7,7 +7,6 @@ what the certifying rows say. How good the scores are is told of certifying rows
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,15 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.errors import InvalidRequest
-from tandem.loop.calibrate_signals import KnownRow, Tried, tried
+from tandem.loop.calibrate_signals import KnownRow, Tried, text_of, tried
 from tandem.loop.figures import area, or_none, shown
-from tandem.loop.labelled import LabelledRows, split
-from tandem.loop.measuring import Progress
+from tandem.loop.labelled import drawn
+from tandem.loop.measuring import Progress, profile_of
 from tandem.loop.options import Options, refuse_too_few
+from tandem.loop.seen import NOTHING, Seen, seen_in_force
+from tandem.loop.seen import told as moved_told
 from tandem.models.identity import tier_identity
 from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.scored_fields import kept_fields, key_of
 from tandem.nodes.task import Task
+from tandem.nodes.tuned import asked_schema
 from tandem.quality.calibration import curves
 from tandem.quality.calibration.field_calibration import FieldCalibration, FieldScore
 from tandem.quality.calibration.small_score import fit_small_score
@@ -45,7 +47,10 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 FIT_SHARE: Final = 0.4
 CERTIFYING_SHARE: Final = 1 - FIT_SHARE
-"""Of the rows, for fitting: a handful of weights needs fewer rows than a promise does."""
+"""Of the rows, for fitting: a handful of weights needs fewer rows than a promise does. Adapters
+learn from documents of the first share and are chosen by such, whatever the number of rows."""
+FRESH_ROWS: Final = 20
+"""So many fit rows that an adapter did not learn do to fit the scores."""
 
 
 class FieldRows(NamedTuple):
@@ -66,6 +71,8 @@ class FieldOutcome(NamedTuple):
 
     calibration: FieldCalibration
     figures: Mapping[str, Mapping[str, float | None]]
+    moved: str = ""
+    """Which rows certify nothing, for the adapter's sake, in words; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +99,8 @@ class FieldCalibrator:
         ModelError: the SLM gave no answer. What was answered is kept by the services.
         """
         refuse_untold(rows)
-        fit, certifying = dealt(rows, self.options.seed)
-        refuse_too_few(len(certifying), self.options, share=CERTIFYING_SHARE)
+        rows, fit, certifying, moved = self._dealt(rows)
+        refuse_too_few(len(certifying), self.options, moved, share=CERTIFYING_SHARE)
         answers = []
         for at, row in enumerate(rows, start=1):
             answers.append(tried(self.services, self.task, row.request))
@@ -112,7 +119,42 @@ class FieldCalibrator:
         identity = tier_identity(self.services.settings, "slm", self.task.name)
         key, prompt = _one_key(answers), source_sum(self.task)
         made_of = FieldCalibration(self.task.name, key, identity, prompt, fields, card)
-        return FieldOutcome(made_of, figures)
+        return FieldOutcome(made_of, figures, moved)
+
+    def _dealt(self, rows: list[KnownRow]) -> tuple[list[KnownRow], Ints, Ints, str]:
+        """The rows, less those that the adapter in force learnt, their numbers for fitting and for
+        certifying, and what was left out, in words. What chose the adapter is for fitting."""
+        fit, certifying = dealt(rows, self.options.seed)
+        sources, seen = self._seen(rows)
+        if not seen.name:
+            return rows, fit, certifying, ""
+        learnt = np.array([seen.has_learnt(text) for text in sources], dtype=bool)
+        judged = np.array([seen.was_judged_by(text) for text in sources], dtype=bool) & ~learnt
+        barred = certifying[judged[certifying]]
+        fresh = np.concatenate([fit[~learnt[fit]], barred])
+        if len(fresh) < FRESH_ROWS:
+            fresh = np.concatenate([fit, barred])
+        clean = certifying[~(learnt | judged)[certifying]]
+        left_out = int(learnt[certifying].sum())
+        kept = [rows[row] for row in (*fresh, *clean)]
+        place = np.arange(len(kept), dtype=np.int64)
+        words = moved_told(seen.name, left_out, len(barred))
+        return kept, place[: len(fresh)], place[len(fresh) :], words
+
+    def _seen(self, rows: list[KnownRow]) -> tuple[list[str], Seen]:
+        """The documents as the model reads them, and what the adapter that answers has seen."""
+        cards = self.services.adapters.in_force().values()
+        if all(card.task != self.task.name for card in cards):
+            return [], NOTHING
+        prepared = [
+            self.task.prepare(row.request, profile_of(self.services, self.task.name, row.request))
+            for row in rows
+        ]
+        tuned = next((one for one in prepared if "adapter" in one), None)
+        if tuned is None:
+            return [], NOTHING
+        seen = seen_in_force(self.services, self.task.name, asked_schema(tuned["schema"]))
+        return [one["source"] for one in prepared], seen
 
     def _field(
         self, name: str, known: FieldRows, fit: set[int]
@@ -150,14 +192,12 @@ def refuse_untold(rows: list[KnownRow]) -> None:
 
 
 def dealt(rows: list[KnownRow], seed: int) -> tuple[Ints, Ints]:
-    """Row numbers for fitting and for certifying, in random order; equal rows fall together."""
-    texts = [json.dumps(row.request, sort_keys=True, ensure_ascii=False) for row in rows]
-    parts = split(LabelledRows(texts, np.zeros(len(rows), dtype=np.int64), ()), seed)
-    order = np.concatenate(parts)
-    distinct: dict[str, None] = dict.fromkeys(texts[row] for row in order)
-    first = set(list(distinct)[: round(FIT_SHARE * len(distinct))])
-    inside = np.array([texts[row] in first for row in order], dtype=bool)
-    return order[inside], order[~inside]
+    """Row numbers for fitting and for certifying, in random order; equal texts fall together, and
+    as for every other command."""
+    at = [drawn(text_of(row), seed) for row in rows]
+    order = np.array(sorted(range(len(at)), key=lambda row: at[row]), dtype=np.int64)
+    first = np.array([at[row] < FIT_SHARE for row in order], dtype=bool)
+    return order[first], order[~first]
 
 
 def by_field(rows: list[KnownRow], answers: list[Tried]) -> dict[str, FieldRows]:
@@ -222,6 +262,8 @@ def told(outcome: FieldOutcome, target: float) -> Iterator[str]:
     calibration = outcome.calibration
     rows = calibration.card["rows"]
     yield f"{calibration.task}: rows {', '.join(f'{n} {size}' for n, size in rows.items())}"
+    if outcome.moved:
+        yield outcome.moved
     for name, field in calibration.fields.items():
         seen = outcome.figures[name]
         yield (

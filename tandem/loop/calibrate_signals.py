@@ -93,6 +93,12 @@ def _known(path: Path, number: int, line: str, task: str) -> KnownRow:
     return KnownRow(cast("Request", {**fields, "text": text, "task": task}), row["expected"])
 
 
+def text_of(row: KnownRow) -> str:
+    """The text of a row and of its documents, by which it is dealt out and known again."""
+    documents = [document.get("text", "") for document in row.request.get("documents", [])]
+    return "\0".join([row.request["text"], *documents])
+
+
 def agrees(output: Any, expected: Any) -> bool:
     """Whether an output is right: every expected field is there and equal (case and white space
     aside); an expected text equals the output, or stands in the output's answer."""

@@ -18,8 +18,9 @@ from tandem.errors import InvalidRequest, ModelError, SettingsError, from_info
 from tandem.graphs.tasks import Tasks
 from tandem.loop.measuring import OF_THE_ROW, profile_of
 from tandem.loop.promoting import WithChallenger, put_in_force, refuse_other_base, retire
+from tandem.loop.seen import is_kept
 from tandem.loop.tune.learning import Labelled, LearningSet
-from tandem.loop.tune.tuning import Learnable
+from tandem.loop.tune.tuning import Learnable, remember
 from tandem.models.adapters import AdapterCard, Adapters
 from tandem.models.embeddings import embed_all
 from tandem.models.tier import CallContext
@@ -192,7 +193,10 @@ def why_not(duel: Duel) -> str:
 
 
 def refuse_strange(services: Services, card: AdapterCard, given: Learnable) -> None:
-    """Raise where `card` cannot be compared on the held-out rows of `given`; see Challenge.duel."""
+    """Raise where `card` cannot be compared on the held-out rows of `given`; see Challenge.duel.
+
+    An adapter that came without a record of what it learnt gets one: these are its rows.
+    """
     services.adapters.check(card)
     if not services.settings.adapters.enabled:
         raise SettingsError("Adapters are switched off.", "Set adapters.enabled = true.")
@@ -204,6 +208,8 @@ def refuse_strange(services: Services, card: AdapterCard, given: Learnable) -> N
             "by may have been learnt.",
             "Give the same files as to `tandem tune`; nothing was changed.",
         )
+    if not is_kept(services.adapters, card.name):
+        remember(services.adapters, card.name, given)
 
 
 def champion_of(services: Services, card: AdapterCard) -> str:

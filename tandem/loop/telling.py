@@ -39,6 +39,8 @@ def lines(outcome: Outcome, target: float) -> Iterator[str]:
         f"{calibration.task}, {len(calibration.labels)} labels: {len(rows.fit)} rows for fitting, "
         f"{len(rows.calibrate)} for calibration, {len(rows.test)} for test"
     )
+    if outcome.moved:
+        yield outcome.moved
     for name, told in outcome.figures.items():
         yield (
             f"{name}: right {told['accuracy']:.3f} (raw {told['raw_accuracy']:.3f}) of "

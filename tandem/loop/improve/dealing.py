@@ -17,16 +17,17 @@ import numpy as np
 from tandem.errors import InvalidRequest
 from tandem.loop.improve.collecting import By
 from tandem.loop.improve.rows import Slot, SlotRows
-from tandem.loop.labelled import LabelledRows, Split, drawn, read_labelled
+from tandem.loop.labelled import TEACHING, LabelledRows, Split, drawn, read_labelled
+from tandem.loop.seen import NOTHING, Seen, apart, told
 from tandem.quality.calibration.examples import same_key
 from tandem.quality.calibration.threshold import least_rows
 
 JudgedBy = Literal["labelled rows", "feedback"]
 LEAST_JUDGING: Final = 20
-SHARES: Final = (0.5, 0.3)
+SHARES: Final = (TEACHING, 0.8 - TEACHING)
 """Of the judging rows, for fitting and for certifying; the rest judges. The same whatever their
-number, so that rows never change sides; the rest is what `tandem calibrate` never fits on either
-(tandem/loop/labelled.py)."""
+number, so that rows never change sides: what is learnt here is for fitting in `tandem calibrate`
+and `tandem tune` too, and what judges is fitted on in neither (tandem/loop/labelled.py)."""
 HEADROOM: Final = 2
 """Twice the least sample that could pass, since not every answer will be right."""
 
@@ -41,6 +42,7 @@ class Dealt:
         as well come first.
     judged_by: of labelled rows, drawn uniformly, come promises; of feedback comes agreement.
     leaked: rows that were left out of fitting, since their texts certify or judge.
+    moved: which rows only teach since the adapter in force has seen them, in words; empty: none.
     """
 
     rows: LabelledRows
@@ -48,6 +50,7 @@ class Dealt:
     parts: Split
     judged_by: JudgedBy
     leaked: int
+    moved: str = ""
 
     @property
     def agreement(self) -> bool:
@@ -59,8 +62,13 @@ class Dealt:
         return sum(self.by[row] == by for row in part)
 
 
-def deal(slot: SlotRows, labelled: LabelledRows | None, seed: int = 0) -> Dealt:
-    """Deal out the rows of `slot`, judged by `labelled` where it is given, else by feedback."""
+def deal(
+    slot: SlotRows, labelled: LabelledRows | None, seed: int = 0, seen: Seen = NOTHING
+) -> Dealt:
+    """Deal out the rows of `slot`, judged by `labelled` where it is given, else by feedback.
+
+    `seen`: what the adapter in force learnt, which then neither certifies nor judges.
+    """
     at = {label: position for position, label in enumerate(slot.labels)}
     if labelled is not None:
         base = [
@@ -71,7 +79,8 @@ def deal(slot: SlotRows, labelled: LabelledRows | None, seed: int = 0) -> Dealt:
     else:
         base = [(row.text, at[str(row.label)]) for row in slot.people]
         extra = list(slot.llm)
-    parts = _split(base, seed)
+    found = apart(_split(base, seed), [text for text, _ in base], seen)
+    parts = found.parts
     barred = {same_key(base[row][0]) for row in (*parts.calibrate, *parts.test)}
     teaching = [row for row in extra if same_key(row.text) not in barred]
     whole = base + [(row.text, at[str(row.label)]) for row in teaching]
@@ -83,6 +92,7 @@ def deal(slot: SlotRows, labelled: LabelledRows | None, seed: int = 0) -> Dealt:
         parts=parts._replace(fit=np.concatenate([parts.fit, more])),
         judged_by="feedback" if labelled is None else "labelled rows",
         leaked=len(extra) - len(teaching),
+        moved=told(seen.name, found.learnt, found.judged),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from tandem.errors import InvalidRequest
-from tandem.loop.calibrate_signals import KnownRow, is_right, read_known
-from tandem.loop.labelled import drawn, read_labelled
+from tandem.loop.calibrate_signals import KnownRow, is_right, read_known, text_of
+from tandem.loop.labelled import TEACHING, drawn, read_labelled
+from tandem.loop.seen import Seen
 from tandem.nodes.extract import Extract
 from tandem.nodes.labels import LabelTask
 from tandem.nodes.task import Task
@@ -18,7 +19,7 @@ from tandem.records import Request
 
 LEAST: Final = 20
 """With fewer rows to judge by nothing can be told that anybody would want to know."""
-LEARN: Final = 0.5
+LEARN: Final = TEACHING
 """Share of the rows that a head learns from, where one is among the candidates."""
 
 
@@ -32,6 +33,7 @@ class Rows:
     learn: what a head may learn from; no candidate is judged by it.
     judge: what all candidates are judged by.
     repeats: rows left out because an earlier one has the same text.
+    learnt: rows that judge nobody because the adapter among the candidates learnt from them.
     """
 
     task: str
@@ -39,6 +41,7 @@ class Rows:
     learn: tuple[KnownRow, ...]
     judge: tuple[KnownRow, ...]
     repeats: int = 0
+    learnt: int = 0
 
     def right(self, output: Any, row: KnownRow) -> bool:
         """Whether an output is right."""
@@ -84,13 +87,31 @@ def read_rows(
     return Rows(task.name, labels, tuple(learn), tuple(judge), len(known) - len(once))
 
 
+def unseen(rows: Rows, seen: Seen) -> Rows:
+    """`rows`, less those to judge by that an adapter learnt from. A head may still learn from them.
+
+    Raises InvalidRequest where too few are left.
+    """
+    known = [row for row in rows.judge if seen.has_learnt(text_of(row))]
+    if not known:
+        return rows
+    judge = tuple(row for row in rows.judge if not seen.has_learnt(text_of(row)))
+    if len(judge) < LEAST:
+        raise InvalidRequest(
+            f"The adapter {seen.name} learnt from {len(known)} of the {len(rows.judge)} rows to "
+            "judge by; too few are left to tell candidates apart. Nothing was asked.",
+            "Give other rows, or leave the adapter out by --candidates.",
+        )
+    learn = (*rows.learn, *known) if rows.learn else ()
+    return replace(rows, learn=learn, judge=judge, learnt=len(known))
+
+
 def _request(task: str, text: str, labels: tuple[str, ...]) -> Request:
     return {"text": text, "task": task, "labels": list(labels)}
 
 
 def _key(row: KnownRow) -> str:
-    documents = [document.get("text", "") for document in row.request.get("documents", [])]
-    return same_key("\0".join([row.request["text"], *documents]))
+    return same_key(text_of(row))
 
 
 def _refuse_few(judge: int, once: int, path: Path) -> None:

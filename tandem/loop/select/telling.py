@@ -105,8 +105,8 @@ def _beside(choice: Choice, rows: Rows) -> Iterator[str]:
             )
         if one.said.failed:
             yield f"{one.name}: {one.said.failed} rows it could not answer; they count as wrong"
-        if one.said.candidate.kind == "adapter":
-            yield f"{one.name}: rows that it learnt from flatter it; give others"
+        if one.said.candidate.kind == "adapter" and rows.learnt:
+            yield f"{one.name}: {rows.learnt} rows that it learnt from judge nobody"
     yield from (f"{one.candidate.name} was not judged: {one.why_not}" for one in choice.left_out)
     if rows.repeats:
         yield f"{rows.repeats} rows repeat an earlier text and were left out"

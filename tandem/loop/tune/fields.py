@@ -19,11 +19,13 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 
 from tandem.errors import InvalidRequest
+from tandem.loop.calibrate_fields import FIT_SHARE
 from tandem.loop.calibrate_signals import KnownRow, read_known
 from tandem.loop.tune.learning import (
     Privacy,
     agreed,
     dealt,
+    kept_back,
     refuse_few,
     refuse_leak,
     sum_of,
@@ -35,6 +37,7 @@ from tandem.nodes.extract_schema import checked, for_generation
 from tandem.nodes.extract_values import typed
 from tandem.nodes.ready_schemas import READY_SCHEMAS
 from tandem.nodes.tuned import asked_schema, schema_turns
+from tandem.quality.calibration.examples import same_key
 from tandem.quality.grounding import branches, grounded_gate, property_schema, schema_gate
 from tandem.quality.same_value import is_absent
 
@@ -105,14 +108,18 @@ def schema_from(value: Mapping[str, Any] | str) -> dict[str, Any]:
 
 
 def field_set(
-    source: Path, schema: Schema, privacy: Privacy, test: Path | None = None, seed: int = 0
+    source: Path,
+    schema: Schema,
+    privacy: Privacy,
+    test: Path | None = None,
+    seed: int = 0,
+    within: float = FIT_SHARE,
 ) -> FieldSet:
-    """The rows of `source`, cleaned; held out are those of `test`, or a share drawn by a hash of
-    their text, so that the same rows always fall alike.
+    """The rows of `source`, cleaned and dealt out as those of labels are; see `learning_set`.
 
     Parameters
     ----------
-    schema: as `schema_from` gives it.
+    schema: as `schema_from` gives it. within: the share that teaches.
 
     Raises
     ------
@@ -121,12 +128,13 @@ def field_set(
     """
     clean, told = _clean(source, schema, privacy)
     if test is None:
-        given, held_out = dealt(clean, seed)
+        given, held_out, told_deal = dealt(clean, seed, within)
+        told |= told_deal
     else:
         given = clean
         held_out, told_test = _clean(test, schema, privacy)
-        refuse_leak(given, held_out)
         told |= {f"test_{name}": count for name, count in told_test.items()}
+    refuse_leak(given, held_out)
     faults = Counter(_fault(row, schema) for row in given)
     train = [row for row in given if not _fault(row, schema)]
     told |= {name: faults[name] for name in ("unfit", "not_in_text", "unwritable")}
@@ -179,11 +187,12 @@ def _card(
 def _clean(path: Path, schema: Schema, privacy: Privacy) -> tuple[list[FieldRow], dict[str, Any]]:
     known = read_known(path, TASK)
     rows = [_row(path, at, one, schema) for at, one in enumerate(known, start=1)]
-    kept, told = agreed(rows, _answer)
-    sensitive = {row.text for row in kept if privacy.level(row.text) not in privacy.open_to}
-    treated = [_treated(row, schema, privacy) if row.text in sensitive else row for row in kept]
-    told["sensitive"] = len(sensitive)
-    return [row for row in treated if row is not None], told
+    # Masked first: texts that differ in nothing but what is masked are one text then.
+    sensitive = {row.text for row in rows if privacy.level(row.text) not in privacy.open_to}
+    treated = [_treated(row, schema, privacy) if row.text in sensitive else row for row in rows]
+    clean, told = agreed([row for row in treated if row is not None], _answer)
+    count = len({same_key(text) for text in sensitive})
+    return clean, {**told, "rows": len(rows), "sensitive": count}
 
 
 def _row(path: Path, number: int, known: KnownRow, schema: Schema) -> FieldRow:
@@ -229,7 +238,7 @@ def _came(told: Mapping[str, Any]) -> str:
         f"{told['rows']} rows came; left out {told['duplicates']} repeats, {told['contradictory']} "
         f"that contradict, {told['sensitive']} sensitive ({told['unfit']} do not fit the schema, "
         f"{told['not_in_text']} have values that their text lacks, {told['unwritable']} such as "
-        "cannot be copied)"
+        f"cannot be copied){kept_back(told)}"
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from tandem.errors import InvalidRequest
-from tandem.loop.labelled import LabelledRows, drawn, read_labelled
+from tandem.loop.labelled import TEACHING, LabelledRows, drawn, read_labelled
 from tandem.loop.tune.recipe import TuningRow
 from tandem.nodes.labels import speakable
 from tandem.nodes.tuned import asked_labels, label_turns
@@ -27,6 +27,10 @@ LEAST_ROWS: Final = 100
 LEAST_HELD_OUT: Final = 50
 MOST_HELD_OUT: Final = 500
 HELD_OUT_SHARE: Final = 0.2
+"""Of the rows that teach: those are held out that `tandem calibrate` fits its score on first, so
+that neither what is learnt nor what chooses the adapter ever certifies or tests."""
+WITHIN: Final = "drawn_below"
+"""On the card: texts drawn at or above it were neither learnt nor judged by."""
 RARE: Final = 0.3
 """A label is repeated until it has this share of what an even distribution would give it..."""
 MOST_REPEATS: Final = 4
@@ -109,10 +113,20 @@ class Privacy:
 
 
 def learning_set(
-    source: Path, names: Sequence[str], privacy: Privacy, test: Path | None = None, seed: int = 0
+    source: Path,
+    names: Sequence[str],
+    privacy: Privacy,
+    test: Path | None = None,
+    seed: int = 0,
+    within: float = TEACHING,
 ) -> LearningSet:
-    """The rows of `source`, cleaned; held out are those of `test`, or a share drawn by a hash of
-    their text, so that the same rows always fall alike.
+    """The rows of `source`, cleaned. Held out are those of `test`; without it only the part of
+    `source` teaches that is for fitting in every command, and a share of that is held out. Both are
+    drawn by a hash of the text, so that the same rows always fall alike.
+
+    Parameters
+    ----------
+    within: how large that part is.
 
     Raises
     ------
@@ -122,13 +136,15 @@ def learning_set(
     given = read_labelled(source, names)
     clean, told = _clean(given, privacy)
     if test is None:
-        train, held_out = dealt(clean, seed)
+        train, held_out, told_deal = dealt(clean, seed, within)
+        told |= told_deal
     else:
         train = clean
         held_out, told_test = _clean(read_labelled(test, given.names), privacy)
-        refuse_leak(train, held_out)
         told |= {f"test_{name}": count for name, count in told_test.items()}
-    refuse_few(train, held_out, f"{len(given.texts)} rows came{_after(given.repeats())}")
+    refuse_leak(train, held_out)
+    came = f"{len(given.texts)} rows came{_after(given.repeats())}{kept_back(told)}"
+    refuse_few(train, held_out, came)
     told |= {"sensitive_rows": privacy.choice, "file": source.name, "seed": seed}
     return LearningSet(given.names, tuple(train), tuple(held_out), _card(train, held_out, told))
 
@@ -174,15 +190,17 @@ def _after(words: str) -> str:
 
 
 def _clean(given: LabelledRows, privacy: Privacy) -> tuple[list[Labelled], dict[str, Any]]:
+    """The rows as they are learnt from, one a text: masked first, since texts that differ in
+    nothing but what is masked are one text then."""
     rows = [
         Labelled(text, given.names[at])
         for text, at in zip(given.texts, given.labels.tolist(), strict=True)
     ]
-    kept, told = agreed(rows, _label)
-    sensitive = {row.text for row in kept if privacy.level(row.text) not in privacy.open_to}
-    treated = [_treated(row, privacy) if row.text in sensitive else row for row in kept]
-    told["sensitive"] = len(sensitive)
-    return [row for row in treated if row is not None], told
+    treated = [_treated(row, privacy) for row in rows]
+    kept, told = agreed([row for row, _ in treated if row is not None], _label)
+    both = zip(rows, treated, strict=True)
+    texts = {same_key(row.text) for row, (_, sensitive) in both if sensitive}
+    return kept, {**told, "rows": len(rows), "sensitive": len(texts)}
 
 
 def agreed(
@@ -203,17 +221,30 @@ def agreed(
     }
 
 
-def _treated(row: Labelled, privacy: Privacy) -> Labelled | None:
-    """A sensitive row as it is learnt from; None: not at all."""
+def _treated(row: Labelled, privacy: Privacy) -> tuple[Labelled | None, bool]:
+    """A row as it is learnt from (None: not at all), and whether it is sensitive."""
+    if privacy.level(row.text) in privacy.open_to:
+        return row, False
     text = privacy.treated(row.text)
-    return None if text is None else replace(row, text=text)
+    return None if text is None else replace(row, text=text), True
 
 
-def dealt(rows: Sequence[Row], seed: int) -> tuple[list[Row], list[Row]]:
-    """Rows to learn from and rows to judge by, by a hash of their text."""
-    ordered = sorted(rows, key=lambda row: drawn(row.text, seed))
-    most = min(MOST_HELD_OUT, max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * len(rows))))
-    return ordered[most:], ordered[:most]
+def dealt(
+    rows: Sequence[Row], seed: int, within: float
+) -> tuple[list[Row], list[Row], dict[str, Any]]:
+    """Rows to learn from and rows to judge by, by a hash of their text, of those drawn below
+    `within`; and for the card, how many others there are."""
+    drawn_rows = sorted(((drawn(row.text, seed), row) for row in rows), key=lambda one: one[0])
+    able = [row for at, row in drawn_rows if at < within]
+    most = min(MOST_HELD_OUT, max(LEAST_HELD_OUT, round(HELD_OUT_SHARE * len(able))))
+    return able[most:], able[:most], {WITHIN: within, "kept_back": len(rows) - len(able)}
+
+
+def kept_back(told: Mapping[str, Any]) -> str:
+    """What is kept back for `tandem calibrate`, in words."""
+    if not told.get("kept_back"):
+        return ""
+    return f"; {told['kept_back']} are kept for `tandem calibrate`, which certifies on no others"
 
 
 def refuse_few(train: Sequence[OfText], held_out: Sequence[OfText], came: str) -> None:
@@ -223,8 +254,9 @@ def refuse_few(train: Sequence[OfText], held_out: Sequence[OfText], came: str) -
     raise InvalidRequest(
         f"{len(train)} rows to learn from and {len(held_out)} to be judged by are too few "
         f"({came}).",
-        f"Give at least {LEAST_ROWS} and {LEAST_HELD_OUT} different ones; nothing was trained. "
-        "With fewer, put them into the request as examples.",
+        f"Give at least {LEAST_ROWS} and {LEAST_HELD_OUT} different ones, or others to be judged "
+        "by (--test): then all of --data is learnt, and a promise needs yet other rows. Nothing "
+        "was trained. With fewer, put them into the request as examples.",
     )
 
 

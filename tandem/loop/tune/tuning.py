@@ -4,19 +4,21 @@ going live is another step (tandem/loop/challenge.py)."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from tandem.errors import ModelFileError, SettingsError
+from tandem.loop.seen import write_seen
 from tandem.loop.tune.base_model import load_base, offline, require_extra
 from tandem.loop.tune.export import to_gguf
+from tandem.loop.tune.learning import OfText
 from tandem.loop.tune.recipe import Recipe, TuningRow
 from tandem.loop.tune.training import Progress, Trained, train
 from tandem.models import files
-from tandem.models.adapters import FILE, AdapterCard, slot_of
+from tandem.models.adapters import FILE, AdapterCard, Adapters, slot_of
 from tandem.services import Services
 
 
@@ -36,6 +38,16 @@ class Learnable(Protocol):
     @property
     def card(self) -> Mapping[str, Any]:
         """What is told of the rows."""
+        ...
+
+    @property
+    def train(self) -> Sequence[OfText]:
+        """Rows to train on."""
+        ...
+
+    @property
+    def held_out(self) -> Sequence[OfText]:
+        """Rows that no training sees."""
         ...
 
     def rows(self, seed: int = 0) -> list[TuningRow]:
@@ -107,6 +119,7 @@ class Tuner:
         folder = adapters.prepare(name)
         card = self._card(name, base, given)
         adapters.write(card)
+        remember(adapters, name, given)
         cache = self.services.settings.cache_dir / "bases"
         dense = load_base(base.file, base.sha256, cache, self.say)
         began = time.monotonic()
@@ -133,6 +146,15 @@ class Tuner:
             data=given.card,
             recipe=asdict(self.recipe),
         )
+
+
+def remember(adapters: Adapters, name: str, given: Learnable) -> None:
+    """Keep which texts the adapter `name` learns from and is judged by; see tandem/loop/seen.py.
+
+    Raises ModelFileError where that cannot be written.
+    """
+    learnt, judged = (row.text for row in given.train), (row.text for row in given.held_out)
+    write_seen(adapters, name, learnt, judged)
 
 
 def _told(trained: Trained) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class House:
         rows = [{"text": text, "expected": right(text)} for text in texts]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         privacy = Privacy(lambda _: "none", frozenset({"none"}), str)
-        self.given: FieldSet = field_set(path, SCHEMA, privacy)
+        self.given: FieldSet = field_set(path, SCHEMA, privacy, within=1.0)
 
     def made(self, store: Adapters, moved: bool) -> Services:
         def answer(prompt: Prompt) -> str:

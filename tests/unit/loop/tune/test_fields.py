@@ -55,7 +55,7 @@ def many(count: int, start: int = 10) -> list[dict[str, Any]]:
 
 
 def made(folder: Path, rows: list[dict[str, Any]], choice: str = "leave_out") -> FieldSet:
-    return field_set(written(folder, rows), RECEIPT, privacy(choice))
+    return field_set(written(folder, rows), RECEIPT, privacy(choice), within=1.0)
 
 
 def test_rows_fall_alike_and_the_card_tells_of_them(tmp_path: Path) -> None:
