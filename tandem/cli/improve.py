@@ -18,12 +18,14 @@ from tandem.settings import Settings
 
 if TYPE_CHECKING:
     from tandem.ledger.store import Ledger
-    from tandem.loop.improve.candidates import AdapterTrial
+    from tandem.loop.improve.adapter_trial import AdapterTrial
     from tandem.loop.improve.improve import Done
     from tandem.loop.tune.learning import LearningSet
-    from tandem.models.adapters import AdapterCard
+    from tandem.models.adapters import AdapterCard, Adapters
     from tandem.services import Services
 
+_SCRATCH_LEDGER: Final = ".tandem/calibration.sqlite"
+"""What is asked here is none of the application's runs."""
 EXIT_NOTHING: Final = 3
 EXIT_REFUSED: Final = 5
 EXIT_NO_TEXTS: Final = 6
@@ -60,6 +62,9 @@ def command(
     llm_rows: Annotated[
         int, typer.Option(min=0, help="Judging rows that the LLM is asked (costs its price).")
     ] = 0,
+    margin: Annotated[
+        float, typer.Option(help="So much worse still counts as no worse, as a share of all rows.")
+    ] = 0.05,
     seed: Annotated[int, typer.Option(help="Deals the rows out; keep it the same.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -87,6 +92,7 @@ def command(
         apply=apply,
         rows=rows,
         llm_rows=llm_rows,
+        margin=margin,
         seed=seed,
     )
     with _opened(settings) as (services, ledger):
@@ -111,7 +117,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Services, Ledger]]:
 
     ledger = existing_ledger(settings)
     cache = AnswerCache(settings.cache_dir / kept.CACHE_NAME)
-    services = kept.EvalServices(settings, cache, settings.path(".tandem/calibration.sqlite"))
+    services = kept.EvalServices(settings, cache, settings.path(_SCRATCH_LEDGER))
     try:
         yield services, ledger
     except KeyboardInterrupt:
@@ -140,7 +146,7 @@ def existing_ledger(settings: Settings) -> Ledger:
 def _adapters(services: Services, minutes: float, threads: int) -> AdapterTrial:
     from tandem.cli.tune import tuning_progress
     from tandem.loop.challenge import Challenge
-    from tandem.loop.improve.candidates import AdapterTrial
+    from tandem.loop.improve.adapter_trial import AdapterTrial
     from tandem.loop.tune.recipe import Recipe
     from tandem.loop.tune.tuning import Tuner
 
@@ -150,7 +156,20 @@ def _adapters(services: Services, minutes: float, threads: int) -> AdapterTrial:
         say = _say if sys.stderr.isatty() else _quiet
         return Tuner(services, task, recipe, say, tuning_progress()).run(name, given)
 
-    return AdapterTrial(services, tune, Challenge(services, _progress()))
+    return AdapterTrial(services, tune, Challenge(services, _progress()), _beside)
+
+
+def _beside(services: Services, adapters: Adapters) -> Services:
+    """Services that hold `adapters`, and keep answers as `services` do."""
+    from tandem.evals.services import EvalServices
+    from tandem.loop.challenge import services_with
+
+    if not isinstance(services, EvalServices):
+        return services_with(services, adapters)
+    ledger = services.settings.path(_SCRATCH_LEDGER)
+    made = EvalServices(services.settings, services.cache, ledger)
+    made.__dict__["adapters"] = adapters
+    return made
 
 
 def _told(done: Done, *, apply: bool, as_json: bool) -> Iterator[str]:

@@ -1,39 +1,42 @@
-"""Puts in force what was decided: an adapter, then the calibration that belongs to it."""
+"""Puts in force what was decided, and only in the place of what it was compared with."""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem.errors import InvalidRequest, TandemError
-from tandem.graphs.tasks import Tasks, calibrations
-from tandem.loop.improve.candidates import (
-    AdapterCandidate,
-    AdapterTrial,
-    HeadCandidate,
-    HeadTrial,
-    calibrated,
-)
+from tandem.graphs.tasks import calibrations
+from tandem.loop.improve import pending
+from tandem.loop.improve.adapter_trial import AdapterCandidate, AdapterTrial
+from tandem.loop.improve.candidates import HeadCandidate, InForce
 from tandem.loop.improve.dealing import Dealt
-from tandem.loop.improve.judging import replaces_promise
+from tandem.loop.improve.pending import Pending
 from tandem.loop.improve.report import SlotReport
 from tandem.loop.improve.rows import Row
 from tandem.nodes.labels import LabelTask
 from tandem.quality.calibration.calibration import LabelCalibration, name_of
-from tandem.quality.calibration.threshold import Promise
+from tandem.quality.calibration.store import Calibrations
 from tandem.services import Services
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What was decided on a slot. `adapter` is one that won."""
+    """What was decided on a slot.
+
+    Parameters
+    ----------
+    now: what was in force. chosen: the calibration to put in force. adapter: the one that it was
+        made with; None: it changes no adapter.
+    """
 
     task: LabelTask
     dealt: Dealt
     report: SlotReport
     rows: tuple[Row, ...]
-    head: HeadCandidate | None = None
+    now: InForce | None = None
+    chosen: HeadCandidate | None = None
     adapter: AdapterCandidate | None = None
 
 
@@ -43,76 +46,89 @@ class Applying:
 
     Parameters
     ----------
-    folder: the report's.
+    folder: the report's, in that of `tandem improve`.
     """
 
     services: Services
-    heads: HeadTrial
     adapters: AdapterTrial | None
     folder: Path
+    store: Calibrations = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "store", calibrations(self.services.settings))
 
     def apply(self, plan: Planned) -> SlotReport:
         """The slot's report, with what came of it. An error is told there; it leaves in force what
         was."""
         report = plan.report
-        if report["state"] != "to be put in force" or plan.head is None:
+        if report["state"] != "to be put in force" or plan.now is None or plan.chosen is None:
             return report
-        changed = False
         try:
-            if plan.adapter is not None and self.adapters is not None:
-                # Its server is up before this, and the old one ends its requests.
-                self.adapters.challenge.promote(plan.adapter.card, plan.adapter.duel)
-                changed = True
-                self._calibrate_anew(plan, plan.head.duel.before, report)
-            else:
-                self._save(plan.head.calibration, report)
-                changed = True
+            self._refuse_other(plan.now, plan.chosen.calibration, plan.adapter)
+            self._put(plan, plan.chosen.calibration)
         except TandemError as error:
             report["notes"].append(f"{error.what} {error.remedy}".strip())
-        report["state"] = "changed" if changed else "not decided"
+            report["state"], report["promise"] = "not decided", ""
+        else:
+            report["state"] = "changed"
         return report
 
-    def _calibrate_anew(self, plan: Planned, before: Promise | None, report: SlotReport) -> None:
-        """The calibration was made without the adapter: a new one, or the word that its promise is
-        withdrawn."""
-        task = self._task(plan.task.name)
-        report["promise"] = ""
-        withdrawn = (
-            "the promise of the small model is withdrawn: it was made without the adapter"
-            if before and "slm" in before.stages
-            else "no promise speaks of the adapter"
+    def _refuse_other(
+        self, now: InForce, made: LabelCalibration, adapter: AdapterCandidate | None
+    ) -> None:
+        """Raise InvalidRequest where something else is in force than was compared with."""
+        found = self.store.find(made.task, made.labels).calibration
+        adapters = {card.name for card in self.services.adapters.in_force().values()}
+        if _text(found) != _text(now.calibration) or (adapter and adapter.card.name in adapters):
+            raise InvalidRequest(
+                "Something else was put in force during the comparison.",
+                "It stays; the next run compares with it.",
+            )
+
+    def _put(self, plan: Planned, made: LabelCalibration) -> None:
+        """Both writes or none: the adapter goes first, since its server may fail to start."""
+        adapter, state = plan.adapter, self.folder.parent
+        own = self.store.folders[0] / f"{name_of(made.task, made.labels)}.json"
+        begun = Pending(
+            task=made.task,
+            adapter=adapter.card.name if adapter else "",
+            calibration=str(own),
+            kept=str(self._kept(own) or ""),
+            written=pending.sum_of(made.to_json().encode("utf-8")),
         )
+        pending.begin(state, begun)
         try:
-            made = self.heads.calibrate(task, plan.dealt, "tandem improve, with the adapter")
-        except InvalidRequest as error:
-            report["notes"].append(f"{withdrawn}; {error.what}")
-            return
-        after = made.promise(calibrated(task).rules.target, ("head", "slm"))
-        if after is None or replaces_promise(before, after):
-            report["notes"].append(f"{withdrawn}; the rows certify none with it")
-            return
-        self._save(made, report)
-        report["promise"] = after.words(task.name)
+            if adapter is not None and self.adapters is not None:
+                # Its server is up before this, and the old one ends its requests.
+                self.adapters.challenge.promote(adapter.card, adapter.duel)
+            self.store.save(made)
+        except BaseException:
+            begun.take_back(self.services)
+            pending.end(state)
+            raise
+        pending.end(state)
+        plan.report["notes"].append(f"written: {own}; to undo it, {_undo(begun)}")
 
-    def _task(self, name: str) -> LabelTask:
-        task = Tasks(self.services)[name]
-        if not isinstance(task, LabelTask):
-            raise InvalidRequest(f"{name!r} is no task that ends in a label.", "")
-        return task
-
-    def _save(self, made: LabelCalibration, report: SlotReport) -> None:
-        store = calibrations(self.services.settings)
-        own = store.folders[0] / f"{name_of(made.task, made.labels)}.json"
+    def _kept(self, own: Path) -> Path | None:
+        """A copy of the calibration in force; None: there is none of one's own."""
+        if not own.is_file():
+            return None
         kept = self.folder / f"before-{own.name}"
-        if own.is_file():
-            try:
-                kept.touch(mode=0o600)  # it may hold labelled rows
-                shutil.copyfile(own, kept)
-            except OSError as error:
-                raise TandemError(
-                    f"The calibration in force could not be kept: {error.strerror or error}.",
-                    "Make room and start again; what is in force is as before.",
-                ) from None
-        path = store.save(made)
-        back = f"copy {kept} over it" if kept.is_file() else "delete it"
-        report["notes"].append(f"written: {path}; to undo it, {back}")
+        try:
+            kept.touch(mode=0o600)  # it may hold labelled rows
+            shutil.copyfile(own, kept)
+        except OSError as error:
+            raise TandemError(
+                f"The calibration in force could not be kept: {error.strerror or error}.",
+                "Make room and start again; what is in force is as before.",
+            ) from None
+        return kept
+
+
+def _text(made: LabelCalibration | None) -> str:
+    return made.to_json() if made else ""
+
+
+def _undo(begun: Pending) -> str:
+    back = f"copy {begun.kept} over it" if begun.kept else "delete it"
+    return f"{back} and `tandem adapters rollback {begun.adapter}`" if begun.adapter else back

@@ -1,28 +1,26 @@
-"""What could answer in place of what is in force: a head retrained with the new rows, and where it
-is not enough, an adapter."""
+"""What could answer in place of what is in force: a calibration with a head that is retrained with
+the new rows; see adapter_trial.py for what it takes where a head is not enough."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
 from tandem.errors import InvalidRequest
-from tandem.loop import challenge
 from tandem.loop.calibrate import Calibrator
 from tandem.loop.improve.dealing import Dealt
-from tandem.loop.improve.judging import Decision, Duel, Judge, decide, duel
+from tandem.loop.improve.judging import MARGIN, Decision, Duel, Judge, Said, decide, duel
 from tandem.loop.improve.rows import Row
 from tandem.loop.measuring import Progress
 from tandem.loop.options import Options
 from tandem.loop.tune.learning import MOST_HELD_OUT, Labelled, LearningSet, Privacy, dealt_set
-from tandem.models.adapters import AdapterCard
 from tandem.models.embeddings import embed_all
 from tandem.nodes.calibrated import CalibratedLabels
 from tandem.nodes.labels import LabelTask
 from tandem.quality.calibration.calibration import LabelCalibration
+from tandem.quality.calibration.examples import same_key
 from tandem.quality.calibration.head import fit_head
 from tandem.quality.calibration.store import Calibrations, Found
 from tandem.quality.calibration.threshold import Promise
@@ -46,6 +44,19 @@ class _Only(Calibrations):
 
 
 @dataclass(frozen=True)
+class InForce:
+    """What answers now, and what it said of the judging rows."""
+
+    task: LabelTask
+    name: str
+    judging: tuple[tuple[str, str], ...]
+    """Text and right label."""
+    said: Said
+    promise: Promise | None
+    calibration: LabelCalibration | None
+
+
+@dataclass(frozen=True)
 class HeadCandidate:
     """A calibration with a newly trained head, and how it does against what is in force."""
 
@@ -63,39 +74,51 @@ class HeadTrial:
     Parameters
     ----------
     rows: of each part, how many the small model is asked. llm_rows: judging rows that the LLM is
-        asked; 0: it costs nothing.
+        asked; 0: it costs nothing. margin: see `decide`.
     """
 
     services: Services
     progress: Progress
     rows: int = 300
     llm_rows: int = 0
+    margin: float = MARGIN
     confidence: float = 0.9
     seed: int = 0
 
-    def run(self, task: LabelTask, dealt: Dealt, data: str) -> HeadCandidate:
-        """The candidate for `task`, which is as it is in force.
+    def in_force(self, task: LabelTask, dealt: Dealt) -> InForce:
+        """How `task`, as it is, does on the judging rows. Raises ModelError: no answer."""
+        names = dealt.rows.names
+        judging = tuple(
+            (dealt.rows.texts[row], names[int(dealt.rows.labels[row])])
+            for row in dealt.parts.test[: max(self.rows, LEAST_AGREEING)]
+        )
+        said = Judge(self.services, self.progress).said("what is in force", task, names, judging)
+        made = calibrated(task).store.find(task.name, names).calibration
+        return InForce(task, _name(made), judging, said, promise(task, names), made)
+
+    def against(
+        self, now: InForce, task: LabelTask, dealt: Dealt, data: str, level: float
+    ) -> HeadCandidate:
+        """`task` with a new calibration, against what is in force.
+
+        Parameters
+        ----------
+        task: as in force, or as it would be with an adapter, of these services then.
+        level: how often the comparison may err; see series.py.
 
         Raises
         ------
         InvalidRequest: too few rows. ModelError, ModelFileError: no answer; nothing was changed.
         """
-        own = calibrated(task)
+        own, names = calibrated(task), dealt.rows.names
         made = self.calibrate(task, dealt, data)
-        named = dealt.rows.names
-        judging = [
-            (dealt.rows.texts[row], named[int(dealt.rows.labels[row])])
-            for row in dealt.parts.test[: max(self.rows, LEAST_AGREEING)]
-        ]
         challenger = replace(task, calibrated=replace(own, store=_Only((), made=made)))
         judge = Judge(self.services, self.progress)
-        said = (
-            judge.said("what is in force", task, named, judging),
-            judge.said("the candidate", challenger, named, judging),
-        )
-        promises = promise(task, named), promise(challenger, named)
-        found = duel((in_force_name(task, named), "the retrained head"), said, promises)
-        decision = decide(found, needs_promise=own.rules.escalation in NEEDS_PROMISE)
+        said = now.said, judge.said("the candidate", challenger, names, now.judging)
+        promises = now.promise, promise(challenger, names)
+        found = duel((now.name, "the retrained head"), said, promises, level)
+        needs_promise = own.rules.escalation in NEEDS_PROMISE
+        decision = decide(found, needs_promise=needs_promise, margin=self.margin)
         return HeadCandidate(made, found, decision, _head_right(made))
 
     def calibrate(self, task: LabelTask, dealt: Dealt, data: str) -> LabelCalibration:
@@ -136,9 +159,8 @@ def promise(task: LabelTask, labels: tuple[str, ...]) -> Promise | None:
     return plan.promise if plan else None
 
 
-def in_force_name(task: LabelTask, labels: tuple[str, ...]) -> str:
-    """What answers for these labels now, in words."""
-    made = calibrated(task).store.find(task.name, labels).calibration
+def _name(made: LabelCalibration | None) -> str:
+    """What answers by this calibration, in words."""
     if made is not None:
         return f"the calibration of {str(made.card.get('made', 'an unknown day'))[:10]}"
     return "the small model without a calibration"
@@ -159,69 +181,6 @@ def agreement_with_llm(services: Services, rows: tuple[Row, ...]) -> Interval | 
     return wilson(float(fitted.right.sum()), len(rows))
 
 
-class Challenges(Protocol):
-    """What compares an adapter and puts it in force; see tandem/loop/challenge.py."""
-
-    def duel(self, card: AdapterCard, given: LearningSet) -> challenge.Duel:
-        """Compare it with what is in force, on the held-out rows."""
-        ...
-
-    def promote(self, card: AdapterCard, duel: challenge.Duel) -> AdapterCard:
-        """Put the winner in force."""
-        ...
-
-
-Tune = Callable[[str, str, LearningSet], AdapterCard]
-"""Trains the adapter of a task and a name; goes on where a training of it was broken off."""
-
-
-@dataclass(frozen=True)
-class AdapterCandidate:
-    """An adapter, and how it does against what is in force."""
-
-    card: AdapterCard
-    duel: challenge.Duel
-
-
-@dataclass(frozen=True)
-class AdapterTrial:
-    """Tunes the small model and compares."""
-
-    services: Services
-    tune: Tune
-    challenge: Challenges
-
-    def run(self, task: str, dealt: Dealt, privacy: Privacy) -> AdapterCandidate:
-        """The adapter that learns from the fitting rows; one that an earlier run finished on the
-        same rows is taken as it is.
-
-        Raises
-        ------
-        InvalidRequest: too few rows. ModelError, ModelFileError, SettingsError: see Tuner and
-            Challenge; what was trained is kept.
-        """
-        given = learning_set_of(dealt, privacy)
-        name = f"{name_for(task)}{given.card['train_sum'][:8]}"
-        try:
-            card = self.services.adapters.get(name)
-        except InvalidRequest:
-            card = self.tune(task, name, given)
-        return AdapterCandidate(card, self.challenge.duel(card, given))
-
-
-def half_made(services: Services, task: str) -> list[str]:
-    """Adapters of earlier runs that were broken off, and that other rows than today's made."""
-    adapters = services.adapters
-    finished = {card.name for card in adapters.all()}
-    found = adapters.folder.glob(f"{name_for(task)}*/card.json")
-    return sorted(path.parent.name for path in found if path.parent.name not in finished)
-
-
-def name_for(task: str) -> str:
-    """How the adapters of `tandem improve` for a task begin."""
-    return f"improve-{task.replace('_', '-')}-"
-
-
 def learning_set_of(dealt: Dealt, privacy: Privacy) -> LearningSet:
     """The fitting rows to learn from, the judging rows held out, and on the card whose labels they
     are. Raises InvalidRequest where they are too few."""
@@ -229,6 +188,10 @@ def learning_set_of(dealt: Dealt, privacy: Privacy) -> LearningSet:
     kept = {row for row, text in enumerate(learnt) if text is not None}
     fit = [row for row in dealt.parts.fit.tolist() if row in kept]
     held = [row for row in dealt.parts.test.tolist() if row in kept][:MOST_HELD_OUT]
+
+    judged = {same_key(str(learnt[row])) for row in held}
+    # Texts that differ in nothing but what is masked are one text then.
+    fit = [row for row in fit if same_key(str(learnt[row])) not in judged]
 
     def rows(part: list[int]) -> list[Labelled]:
         labels = dealt.rows.labels

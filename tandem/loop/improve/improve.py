@@ -16,11 +16,15 @@ from typing import Final
 from tandem.errors import InvalidRequest, SettingsError
 from tandem.graphs.tasks import Tasks
 from tandem.ledger.store import Ledger
+from tandem.loop.improve.adapter_trial import AdapterTrial
 from tandem.loop.improve.applying import Applying, Planned
-from tandem.loop.improve.candidates import AdapterTrial, HeadTrial
+from tandem.loop.improve.candidates import HeadTrial
 from tandem.loop.improve.clusters import clusters
+from tandem.loop.improve.collecting import failed_or_judged
 from tandem.loop.improve.given import Given, told_again
+from tandem.loop.improve.judging import MARGIN
 from tandem.loop.improve.labelling import Labelled, Labeller, require_budget
+from tandem.loop.improve.pending import recover
 from tandem.loop.improve.report import Report
 from tandem.loop.improve.rows import Collected, Collector, Row, Slot, SlotRows, by_slot
 from tandem.loop.improve.slots import SlotWork
@@ -49,7 +53,7 @@ class Wishes:
     tasks: empty: all tasks whose outputs are labels. labelled: a file of rows drawn uniformly, of
         the one task of `tasks`.
     label_budget: what labels by the LLM may cost, in the settings' currency.
-    apply: whether the better is put in force. rows, llm_rows: see HeadTrial.
+    apply: whether the better is put in force. rows, llm_rows, margin: see HeadTrial.
     """
 
     tasks: tuple[str, ...] = ()
@@ -58,6 +62,7 @@ class Wishes:
     apply: bool = False
     rows: int = 300
     llm_rows: int = 0
+    margin: float = MARGIN
     seed: int = 0
 
 
@@ -106,12 +111,15 @@ class Improver:
             rows count as not used.
         """
         require_budget(wishes.label_budget)
+        if not 0 < wishes.margin < 1:
+            raise InvalidRequest("--margin is a share between 0 and 1.", "Such as 0.05.")
         tasks = self._tasks(wishes)
         state = State.of(self.services.settings)
         with state.alone():
             return self._alone(wishes, tasks, state)
 
     def _alone(self, wishes: Wishes, tasks: Mapping[str, LabelTask], state: State) -> Done:
+        recovered = recover(state.folder, self.services) if wishes.apply else ""
         used = state.used()
         collected = Collector(self.services, self.ledger, tasks, self.privacy).collect()
         self._refuse_without_texts(collected)
@@ -124,6 +132,8 @@ class Improver:
         seen = Seen(used, collected, labelled, fresh)
         with removed_if_empty(folder):
             given = self._given(wishes, tasks, by_slot(labelled.rows), state)
+            for task in tasks if recovered else ():
+                given.note(task, recovered)
             report = self._work(wishes, tasks, seen, given, state, folder)
         return Done(report, folder)
 
@@ -137,11 +147,11 @@ class Improver:
         folder: Path,
     ) -> Report:
         rows = seen.labelled.rows
-        planned = self._slots(wishes, tasks, seen, given)
+        planned = self._slots(wishes, tasks, seen, given, state)
         report = self._report(wishes, seen, planned)
         write(report, folder)
         if wishes.apply:
-            applying = Applying(self.services, self._heads(wishes), self.adapters, folder)
+            applying = Applying(self.services, self.adapters, folder)
             report["slots"] = [applying.apply(plan) for plan in planned]
             write(report, folder)
             self._use(state, rows, planned, given)
@@ -153,13 +163,13 @@ class Improver:
         tasks: Mapping[str, LabelTask],
         seen: Seen,
         given: Given,
+        state: State,
     ) -> list[Planned]:
         slots = by_slot(seen.labelled.rows)
         fresh = {row.slot for row in seen.fresh}
         named = set(given.rows) if wishes.labelled is not None else set()
-        work = SlotWork(
-            self.services, self._heads(wishes), self.adapters, self.privacy, wishes.apply
-        )
+        heads = self._heads(wishes)
+        work = SlotWork(self.services, heads, self.adapters, self.privacy, wishes.apply, state)
         planned = []
         for slot in [slot for slot in slots if slot in fresh | named]:
             plan = work.plan(tasks[slot[0]], slots[slot], given.rows.get(slot), wishes.seed)
@@ -169,7 +179,12 @@ class Improver:
 
     def _heads(self, wishes: Wishes) -> HeadTrial:
         return HeadTrial(
-            self.services, self.progress, wishes.rows, wishes.llm_rows, seed=wishes.seed
+            self.services,
+            self.progress,
+            wishes.rows,
+            wishes.llm_rows,
+            wishes.margin,
+            seed=wishes.seed,
         )
 
     @staticmethod
@@ -209,6 +224,10 @@ class Improver:
             )
         return {name: tasks[name] for name in wishes.tasks or tasks}
 
+    def _not_learnt_from(self) -> dict[str, int]:
+        runs = sum(1 for _ in failed_or_judged(self.ledger, ("extraction",)))
+        return {"extraction": runs} if runs else {}
+
     def _refuse_without_texts(self, collected: Collected) -> None:
         kept = self.services.settings.ledger.texts != "none"
         if collected.rows or (kept and not collected.without_any_text):
@@ -243,6 +262,7 @@ class Improver:
                 "notes": labelled.notes,
             },
             "failures": clusters(self.services, fresh, LEAST_CLUSTER),
+            "not_learnt_from": self._not_learnt_from() if not wishes.tasks else {},
             "slots": [plan.report for plan in planned],
         }
 

@@ -1,8 +1,13 @@
 """What is in force against what would be, on rows that neither learnt from: by the answers that
-leave without the LLM, as a request would get them."""
+leave without the LLM, as a request would get them.
+
+Better is what a paired test says; no worse is what the lower bound of the paired difference says,
+not a test that found nothing: on few rows no test finds anything.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +15,7 @@ from typing import Final, NamedTuple
 
 from tandem.errors import ModelError, from_info
 from tandem.loop.measuring import OF_THE_ROW, Progress, profile_of
+from tandem.loop.select.choosing import lower_difference
 from tandem.models.tier import CallContext
 from tandem.nodes.labels import LabelTask
 from tandem.nodes.run_task import attempted
@@ -18,8 +24,9 @@ from tandem.records import Attempt
 from tandem.services import Services
 from tandem.stats import Comparison, Interval, compare, wilson
 
-CONFIDENCE: Final = 0.975
-"""Two tests decide a slot; together they err in one of twenty where there is no difference."""
+MARGIN: Final = 0.05
+"""How much worse still counts as no worse. Where the two differ on a tenth of the rows, 5 points
+take some 150 judging rows to show, 3 points some 430: most ledgers would never get there."""
 
 
 @dataclass
@@ -44,12 +51,20 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True)
 class Duel:
-    """The comparison, and what each side promises for the asked share of right answers."""
+    """The comparison, and what each side promises for the asked share of right answers.
+
+    Parameters
+    ----------
+    no_worse: the lower bound of the difference in right answers, one-sided at `level`.
+    level: how often the comparison may err where there is no difference; its two tests share it.
+    """
 
     champion: Side
     challenger: Side
     right: Comparison
     accepted: Comparison
+    no_worse: float
+    level: float
     before: Promise | None
     after: Promise | None
 
@@ -107,14 +122,19 @@ def duel(
     names: tuple[str, str],
     said: tuple[Said, Said],
     promises: tuple[Promise | None, Promise | None],
+    level: float,
 ) -> Duel:
-    """Champion and challenger, in this order, by paired tests."""
+    """Champion and challenger, in this order; `level`: see Duel."""
     champion, challenger = said
+    confidence = 1 - level / 2
+    ours, theirs = ([one > 0 for one in each.right] for each in (challenger, champion))
     return Duel(
         champion=_side(names[0], champion),
         challenger=_side(names[1], challenger),
-        right=compare(challenger.right, champion.right, CONFIDENCE),
-        accepted=compare(challenger.accepted, champion.accepted, CONFIDENCE),
+        right=compare(challenger.right, champion.right, confidence),
+        accepted=compare(challenger.accepted, champion.accepted, confidence),
+        no_worse=lower_difference(ours, theirs, level),
+        level=level,
         before=promises[0],
         after=promises[1],
     )
@@ -127,17 +147,24 @@ class Decision(NamedTuple):
     why: str
 
 
-def decide(found: Duel, *, needs_promise: bool) -> Decision:
+def decide(found: Duel, *, needs_promise: bool, margin: float = MARGIN) -> Decision:
     """What becomes of the challenger.
 
     Parameters
     ----------
     needs_promise: whether answers leave by a certified threshold only (escalation `guarantee`).
+    margin: the share of right answers by which "no worse" may be worse.
     """
     if why := _refusal(found, needs_promise=needs_promise):
         return Decision(False, why)
+    if found.right.finding == "better":
+        return Decision(True, f"its answers are better: {told(found.right)}")
     gain = _gain(found)
-    return Decision(bool(gain), gain or f"no difference that is not noise: {told(found.right)}")
+    if not gain:
+        return Decision(False, f"no difference that is not noise: {told(found.right)}")
+    if found.no_worse < -margin:
+        return Decision(False, f"{gain}, but {_not_shown(found, margin)}")
+    return Decision(True, f"{gain}, and its answers are no worse: {_bound(found, margin)}")
 
 
 def _refusal(found: Duel, *, needs_promise: bool) -> str:
@@ -160,17 +187,43 @@ def replaces_promise(before: Promise | None, after: Promise | None) -> bool:
 
 
 def _gain(found: Duel) -> str:
+    """What it brings beside better answers; empty: nothing."""
     before, after = found.before, found.after
-    if found.right.finding == "better":
-        return f"its answers are better: {told(found.right)}"
     if after and before is None:
         kind = "agrees with feedback" if after.agreement else "is promised"
-        return f"its answers are no worse, and {after.target:.1%} {kind} where nothing was"
+        return f"{after.target:.1%} {kind} where nothing was"
     if after and before and before.agreement and not after.agreement:
-        return "its answers are no worse, and agreement becomes a promise"
+        return "agreement becomes a promise"
     if found.accepted.finding == "better":
         return f"under the same promise more leaves: {told(found.accepted)}"
     return ""
+
+
+def _not_shown(found: Duel, margin: float) -> str:
+    rows = rows_to_settle(found, margin)
+    settled = (
+        f"about {rows} judging rows would show it, were the difference to stay"
+        if rows
+        else "more rows would hardly show it, since it did worse by as much"
+    )
+    return f"not shown to be no worse: {_bound(found, margin)}; {settled}"
+
+
+def _bound(found: Duel, margin: float) -> str:
+    mean, n = found.right.difference.mean, found.right.difference.n
+    return (
+        f"{mean:+.3f}, above {found.no_worse:+.3f} with {1 - found.level:.2%} confidence, where "
+        f"{-margin:+.3f} is allowed, n {n}"
+    )
+
+
+def rows_to_settle(found: Duel, margin: float) -> int | None:
+    """So many judging rows would show that the challenger is no worse, were they like these; None:
+    none would. A bound shrinks with the root of the number of rows, near enough to plan by."""
+    mean, n = found.right.difference.mean, found.right.difference.n
+    if mean <= -margin:
+        return None
+    return math.ceil(n * ((mean - found.no_worse) / (mean + margin)) ** 2)
 
 
 def told(comparison: Comparison) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from tandem.loop.improve.report import HeadReport, Report, SlotReport
+from tandem.loop.improve.report import AdapterReport, HeadReport, Report, SlotReport
 
 _COUNTED: Final = {
     "runs": "judged or failed runs in the ledger",
@@ -47,6 +47,12 @@ def _collected(report: Report) -> Iterator[str]:
         if count := report["collected"].get(name, 0):
             yield f"- {count} {words}"
     yield f"- {report['new']} usable ones are new"
+    for task, count in report["not_learnt_from"].items():
+        yield (
+            f"- {count} judged or failed runs of {task} are only counted: what does not end in a "
+            f"label is neither clustered nor learnt from here; give documents with their answers "
+            f"to `tandem calibrate {task}` or `tandem tune {task}`"
+        )
     told = report["labelling"]
     if told["asked"] or told["kept"] or told["refused"] or told["left"]:
         yield (
@@ -92,11 +98,17 @@ def _slot(slot: SlotReport) -> Iterator[str]:
         yield f"{slot['leaked']} rows teach nothing: their texts certify or judge."
     if slot["llm_agreement"]:
         yield f"Agreement of a head with the LLM's labels: {_share(slot['llm_agreement'])}."
+    if slot["tries"]:
+        yield (
+            f"Comparison {slot['tries']} on judging rows of which most have judged before, or the "
+            f"first: a candidate is put in force by chance in at most {slot['level']:.2%} of such, "
+            "and in 5 % of series of any length."
+        )
     yield ""
+    adapter = slot["adapter"]
     if slot["head"]:
-        yield from _head(slot["head"])
-    if slot["adapter"]:
-        adapter = slot["adapter"]
+        yield from _head(slot["head"], adapter)
+    if adapter:
         yield f"Adapter{' ' + adapter['name'] if adapter['name'] else ''}: {adapter['why']}"
         yield ""
     yield f"**{slot['state']}**: {slot['why']}."
@@ -106,10 +118,13 @@ def _slot(slot: SlotReport) -> Iterator[str]:
     yield ""
 
 
-def _head(head: HeadReport) -> Iterator[str]:
+def _head(head: HeadReport, adapter: AdapterReport | None) -> Iterator[str]:
     yield "| without the LLM | right | leaves | right of what leaves |"
     yield "| --- | --- | --- | --- |"
-    for side in (head["champion"], head["challenger"]):
+    sides = [head["champion"], head["challenger"]]
+    if adapter and adapter["whole"]:
+        sides.append({**adapter["whole"]["challenger"], "name": f"with {adapter['name']}"})
+    for side in sides:
         shares = " | ".join(_share(side[name]) for name in ("right", "accepted", "precision"))
         yield f"| {side['name']} | {shares} |"
     yield f"| the head alone | {_share(head['head_alone'])} | | |"

@@ -30,6 +30,8 @@ class AdapterReport(TypedDict):
     won: bool
     why: str
     duel: dict[str, Any]
+    whole: HeadReport | None
+    """Where it won: calibrated with it, against all that is in force."""
 
 
 class SlotReport(TypedDict):
@@ -51,6 +53,10 @@ class SlotReport(TypedDict):
     leaked: int
     missing: int
     """Judging rows that are wanting; 0: enough."""
+    tries: int
+    """Comparisons on these judging rows, this one among them."""
+    level: float
+    """How often the comparison of a candidate may err; see tandem/loop/improve/series.py."""
     llm_agreement: list[float] | None
     head: HeadReport | None
     adapter: AdapterReport | None
@@ -83,4 +89,6 @@ class Report(TypedDict):
     new: int
     labelling: Labelling
     failures: list[Cluster]
+    not_learnt_from: dict[str, int]
+    """By task without labels, its failed or judged runs: neither clustered nor learnt from."""
     slots: list[SlotReport]

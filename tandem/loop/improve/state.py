@@ -1,5 +1,5 @@
-"""Up to where rows were used, by which file they were judged, what the LLM was paid to label, and
-that no two runs overlap.
+"""Up to where rows were used, by which file they were judged, how often rows have judged, what the
+LLM was paid to label, and that no two runs overlap.
 
 Nothing here holds a text. Files are replaced as a whole, or grow by whole lines.
 """
@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from tandem.errors import TandemError
+from tandem.loop.improve.rows import Slot
+from tandem.loop.improve.series import Series
 from tandem.models.files import write_atomically
+from tandem.nodes.tuned import asked_labels
 from tandem.settings import Settings
 
 FOLDER: Final = ".tandem/improve"
@@ -36,6 +39,15 @@ class Judging(NamedTuple):
 
     path: Path
     runs: int
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the file holds; see the methods of State."""
+
+    used: Mapping[str, float] = field(default_factory=dict)
+    judging: Mapping[str, Judging] = field(default_factory=dict)
+    series: Mapping[str, Series] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,40 +87,63 @@ class State:
 
     def used(self) -> dict[str, float]:
         """By task, the moment (Unix seconds) of the newest row that a finished run has used."""
-        return self._read()[0]
+        return dict(self._read().used)
 
     def judging(self) -> dict[str, Judging]:
         """By task, the labelled rows that runs with `--apply` were given to judge by."""
-        return self._read()[1]
+        return dict(self._read().judging)
+
+    def compare(self, slot: Slot, compared: str, texts: Sequence[str]) -> Series:
+        """The slot's series with one more comparison, of what has the sum `compared`, on `texts`.
+        It is kept before anything is compared, also by a run that only looks: whoever looks every
+        night and applies on the day that suits has tried as often. Raises TandemError where it
+        cannot be."""
+        kept, name = self._read(), ":".join((slot[0], asked_labels(slot[1])))
+        series = kept.series.get(name, Series()).then(compared, texts)
+        self._write(replace(kept, series={**kept.series, name: series}))
+        return series
 
     def use(self, moments: Mapping[str, float], judged_by: Mapping[str, Path]) -> None:
         """Note that rows up to `moments` were used, and by task which file of labelled rows judged.
         Raises TandemError where that fails."""
-        used, judging = self._read()
+        kept = self._read()
+        judging = dict(kept.judging)
         for task, path in judged_by.items():
             before = judging.get(task)
             runs = before.runs if before and before.path == path.resolve() else 0
             judging[task] = Judging(path.resolve(), runs + 1)
-        told = {task: {"file": str(one.path), "runs": one.runs} for task, one in judging.items()}
-        self._replace(_STATE, json.dumps({"used": {**used, **moments}, "judging": told}, indent=1))
+        self._write(replace(kept, used={**kept.used, **moments}, judging=judging))
 
-    def _read(self) -> tuple[dict[str, float], dict[str, Judging]]:
+    def _write(self, kept: _Kept) -> None:
+        told = {
+            "used": dict(kept.used),
+            "judging": {
+                task: {"file": str(one.path), "runs": one.runs}
+                for task, one in kept.judging.items()
+            },
+            "series": {name: one.told() for name, one in kept.series.items()},
+        }
+        self._replace(_STATE, json.dumps(told, indent=1))
+
+    def _read(self) -> _Kept:
         path = self.folder / _STATE
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            used = {str(task): float(moment) for task, moment in told["used"].items()}
-            judging = {
-                str(task): Judging(Path(one["file"]), int(one["runs"]))
-                for task, one in told.get("judging", {}).items()
-            }
+            return _Kept(
+                {str(task): float(moment) for task, moment in told["used"].items()},
+                {
+                    str(task): Judging(Path(one["file"]), int(one["runs"]))
+                    for task, one in told.get("judging", {}).items()
+                },
+                {str(name): Series.of(one) for name, one in told.get("series", {}).items()},
+            )
         except FileNotFoundError:
-            return {}, {}
+            return _Kept()
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise TandemError(
                 f"{path} cannot be read: it is damaged. Nothing was changed.",
                 "Remove it: the next run then looks at all rows of the ledger again.",
             ) from None
-        return used, judging
 
     def labels(self, llm: str, until: float | None = None) -> dict[str, str]:
         """By run, the labels that the LLM of identity `llm` was asked for by earlier runs, or by

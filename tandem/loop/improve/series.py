@@ -1,0 +1,84 @@
+"""How often rows have judged: comparison after comparison on the same rows finds a difference where
+there is none some day. Each is therefore decided at a smaller level than the one before.
+
+The k-th comparison of a series may err in LEVEL / (k (k + 1)); over a series of any length these
+come to LEVEL. A series is of one slot, and ends when at least as many judging rows are new to it as
+are not. The same comparison, looked at again, is no other: it keeps its number.
+
+Source: Foster and Stine (2008), Alpha-investing; this is its plainest case, a fixed spending.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from typing import Any, Final
+
+from tandem.loop.improve.dealing import Dealt
+from tandem.quality.calibration.examples import same_key
+
+LEVEL: Final = 0.05
+"""How often a series may put in force what is no better, or call no worse what is."""
+_BYTES: Final = 8
+
+
+@dataclass(frozen=True)
+class Series:
+    """The comparisons of a slot on rows that overlap.
+
+    Parameters
+    ----------
+    tries: how many there were. last: the sum of what the last one compared.
+    judged: keyed hashes of the texts that judged; no text. key: theirs, in hex.
+    """
+
+    tries: int = 0
+    last: str = ""
+    key: str = field(default_factory=lambda: secrets.token_hex(16))
+    judged: frozenset[str] = frozenset()
+
+    @property
+    def level(self) -> float:
+        """How often the comparison under way may err."""
+        return LEVEL / (self.tries * (self.tries + 1))
+
+    def then(self, compared: str, texts: Iterable[str]) -> Series:
+        """The series with one more comparison, of `compared`, judged by `texts`."""
+        keys = {same_key(text) for text in texts}
+        hashes = {self._hash(key) for key in keys}
+        fresh = hashes - self.judged
+        if self.tries and 2 * len(fresh) >= len(hashes):
+            return Series().then(compared, keys)
+        if compared == self.last and not fresh:
+            return self
+        return Series(self.tries + 1, compared, self.key, self.judged | hashes)
+
+    def told(self) -> dict[str, Any]:
+        """JSON-plain."""
+        return {**asdict(self), "judged": sorted(self.judged)}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Series:
+        """From what `told` gave. Raises KeyError, TypeError, ValueError where it is none."""
+        judged = frozenset(map(str, told["judged"]))
+        bytes.fromhex(told["key"])
+        return cls(int(told["tries"]), str(told["last"]), str(told["key"]), judged)
+
+    def _hash(self, text: str) -> str:
+        told = text.encode("utf-8", "replace")
+        return blake2b(told, digest_size=_BYTES, key=bytes.fromhex(self.key)).hexdigest()
+
+
+def compared_sum(dealt: Dealt, *, tuned: bool) -> str:
+    """A short hash of what makes a comparison: the rows that teach, certify and judge, and whether
+    an adapter may be among the candidates."""
+    names = dealt.rows.names
+    parts = [
+        sorted((dealt.rows.texts[row], names[int(dealt.rows.labels[row])]) for row in part)
+        for part in dealt.parts
+    ]
+    told = json.dumps([parts, tuned]).encode("utf-8", "replace")
+    return blake2b(told, digest_size=_BYTES, key=b"compared").hexdigest()
