@@ -264,15 +264,21 @@ class _Run:
             )
         for name, weight in self._weights.items():
             weight.data.copy_(tensors[f"w:{name}"])
-            moments = {
-                key: tensors[f"o:{key}:{name}"]
-                for key in ("step", "exp_avg", "exp_avg_sq")
-                if f"o:{key}:{name}" in tensors
-            }
-            if moments:
+            if moments := moments_of(name, tensors, weight.device):
                 self._optimizer.state[weight] = moments
         self._done, self._seconds = state["done"], state["seconds"]
         self._tokens, self._losses = state["tokens"], state["losses"]
+
+
+def moments_of(name: str, tensors: Mapping[str, Any], device: Any) -> dict[str, Any]:
+    """What a checkpoint's `tensors` hold of AdamW's state of the weight `name`, as AdamW has it:
+    its moments beside the weight, on `device`, and its count of steps on the CPU."""
+    found = {
+        key: tensors[f"o:{key}:{name}"]
+        for key in ("step", "exp_avg", "exp_avg_sq")
+        if f"o:{key}:{name}" in tensors
+    }
+    return {key: one if key == "step" else one.to(device) for key, one in found.items()}
 
 
 def _no_room(what: str, error: Exception) -> ModelFileError:
