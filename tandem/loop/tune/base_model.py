@@ -6,6 +6,7 @@ under the file's own sum, so that another model never meets it.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from tandem.errors import ModelFileError, SettingsError
+from tandem.loop.tune.export import refuse_family
 
 EXTRA = (
     "Install the extra: pip install 'tandem-lm[tune]' (in a checkout: .venv/bin/pip install -e "
@@ -57,13 +59,15 @@ def load_base(
     Raises
     ------
     SettingsError: the extra is not installed.
-    ModelFileError: the file cannot be read as a model that can be trained, or the disk is full.
+    ModelFileError: the file cannot be read as a model that can be trained and served, or the disk
+        is full.
     """
     require_extra()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = _dense(gguf_file, sum_, cache, tell)
+    refuse_family(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     tell("loading the model")
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.bfloat16, local_files_only=True
@@ -117,7 +121,7 @@ def _convert(gguf_file: Path, folder: Path) -> None:
     except (ValueError, NotImplementedError, KeyError) as error:
         raise ModelFileError(
             f"{gguf_file.name} cannot be read as a model to train ({type(error).__name__}).",
-            "Tuning knows llama.cpp files of the Qwen2 and Llama families.",
+            "Tuning knows llama.cpp files of the Qwen2 family.",
         ) from error
     finally:
         shutil.rmtree(half, ignore_errors=True)

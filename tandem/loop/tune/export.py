@@ -23,6 +23,7 @@ _PARTS: Final = {
     "mlp.down_proj": "ffn_down",
 }
 _NAME: Final = re.compile(r"^base_model\.model\.model\.layers\.(\d+)\.(.+)\.lora_([AB])\.weight$")
+FAMILY: Final = "qwen2"
 _UNKNOWN_TO_LLAMA_CPP: Final = ("use_rslora", "use_dora", "rank_pattern", "alpha_pattern")
 _SIZES: Final = {
     "attn_q": ("hidden", "heads"),
@@ -54,6 +55,7 @@ def to_gguf(peft: Path, base_config: Path, target: Path, task_name: str) -> None
 
     config = json.loads((peft / "adapter_config.json").read_text(encoding="utf-8"))
     base = json.loads(base_config.read_text(encoding="utf-8"))
+    refuse_family(base)
     _check_kind(config)
     tensors = load_file(peft / "adapter_model.safetensors")
     named = {_gguf_name(name): value for name, value in tensors.items()}
@@ -80,6 +82,18 @@ def to_gguf(peft: Path, base_config: Path, target: Path, task_name: str) -> None
         ) from None
     finally:
         half.unlink(missing_ok=True)
+
+
+def refuse_family(base: dict[str, Any]) -> None:
+    """Raise ModelFileError where adapters of this family of models (`base`: its config.json) cannot
+    go over as they are: llama.cpp's files of Llama and Mistral hold the rows of the query and key
+    weights in another order."""
+    if base.get("model_type") != FAMILY:
+        raise ModelFileError(
+            f"Adapters are served for models of the family {FAMILY} only, and this model is "
+            f"{base.get('model_type')!r}.",
+            "Name such a model for the tier; nothing was changed.",
+        )
 
 
 def _check_kind(config: dict[str, Any]) -> None:
