@@ -91,6 +91,18 @@ def test_a_finished_one_is_never_written_over(tuner: Tuner) -> None:
     assert tuner.services.adapters.get("first") == card
 
 
+def test_two_trainings_of_one_name_do_not_meet(
+    tuner: Tuner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*_: Any) -> Trained:
+        with pytest.raises(InvalidRequest, match="Another process is training first"):
+            tuner.run("first", GIVEN)
+        return Trained(tuner.services.adapters.folder, DONE, 0, 1)
+
+    monkeypatch.setattr(tuning, "train", train)
+    assert tuner.run("first", GIVEN).sha256
+
+
 @pytest.mark.parametrize("what", ["mkdir", "replace"])
 def test_no_room_for_the_card(tuner: Tuner, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     full = failing(OSError(28, "No space left on device"))
