@@ -72,7 +72,7 @@ def test_too_few_rows_say_how_many_more(run: Run, ledger: Ledger) -> None:
     fill(ledger, judged=30)
     told = run("improve")
     assert told.code == 3
-    assert "about 117 more judged answers are needed" in told.out
+    assert "about 96 more judged answers are needed" in told.out
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,7 @@ def test_too_few_rows_say_how_many_more(run: Run, ledger: Ledger) -> None:
         (("faq",), "no task that ends in a label"),
         (("--sensitive", "print"), "--sensitive is one of"),
         (("--label-budget", "-1"), "amount of money"),
+        (("--margin", "0"), "a share between 0 and 1"),
         (("--labelled", "rows.jsonl"), "of one task"),
     ],
 )

@@ -75,7 +75,7 @@ def test_rows_by_the_llm_neither_certify_nor_judge(services: FakeServices) -> No
     slot = slot_of(done)
     assert (slot["state"], outcome(done)) == ("too few rows", "nothing")
     assert (slot["certify"], slot["judge"]) == (0, 0)
-    assert slot["why"] == "about 147 more judged answers are needed"
+    assert slot["why"] == "about 126 more judged answers are needed"
     assert slot["llm_agreement"][0] > 0.8
     assert in_force(services) is None
 
