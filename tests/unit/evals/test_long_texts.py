@@ -88,6 +88,8 @@ def test_one_shot_is_one_plain_prompt(tmp_path: Path) -> None:
     assert "citation" in result["route"][0]["failed"][0]
 
 
-@pytest.mark.parametrize(("task", "does"), [("longform", True), ("reasoning", True), ("faq", False)])
+@pytest.mark.parametrize(
+    ("task", "does"), [("longform", True), ("reasoning", True), ("faq", False)]
+)
 def test_one_shot_is_for_tasks_that_have_it(task: str, does: bool) -> None:
     assert applies(ONE_SHOT, case(task=task)) is does
