@@ -79,7 +79,7 @@ def test_input_is_checked_before_the_extra_is_looked_for(
 @pytest.mark.usefixtures("no_extra")
 @pytest.mark.parametrize(
     ("task", "given", "words"),
-    [("sentiment", labelled(300), ()), ("extraction", documents(300), FIELDS)],
+    [("sentiment", labelled(500), ()), ("extraction", documents(500), FIELDS)],
 )
 def test_good_input_without_the_extra(
     run: Run, tmp_path: Path, task: str, given: list[dict[str, Any]], words: tuple[str, ...]

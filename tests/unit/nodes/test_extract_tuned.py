@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tandem.graphs.tasks import Tasks
-from tandem.loop.replay import changes
+from tandem.loop.replay.changes import changes
 from tandem.loop.select.asking import plain
 from tandem.models.adapters import AdapterCard
 from tandem.nodes.extract import Extract
@@ -17,10 +17,12 @@ from tandem.nodes.extract_schema import checked
 from tandem.nodes.fingerprint import source_sum
 from tandem.nodes.label_acceptance import Rules
 from tandem.nodes.scored_fields import ScoredFieldsTask, key_of
+from tandem.nodes.shadow import comparable
 from tandem.nodes.task import Prepared
 from tandem.nodes.tuned import TUNED, TUNED_FIELDS, asked_schema
 from tandem.quality.calibration.field_calibration import FieldCalibration
 from tandem.records import Profile, Request, Verdict
+from tandem.settings import Settings
 from tests.unit.fakes import FakeTierCall
 from tests.unit.services import FakeServices
 
@@ -159,8 +161,12 @@ def test_a_model_that_is_compared_by_itself_has_no_adapter(task: Extract, force:
     assert cast(Extract, plain(task, adapter=True)).adapter is force
 
 
-def test_a_replay_says_that_it_does_not_follow_adapters_of_extraction() -> None:
-    assert "extraction" in changes._OF_TASKS["adapters."]
+def test_a_replay_does_not_follow_adapters_of_extraction(task: Extract) -> None:
+    """`comparable` is what a replay asks of a task, before it asks what concerns it."""
+    assert comparable(task)
+    old = Settings()
+    new = old.model_copy(update={"adapters": old.adapters.model_copy(update={"enabled": False})})
+    assert "adapters.enabled" in changes(old, new).why_unfollowed("extraction", True)
 
 
 def test_what_is_in_force_reaches_the_graph_s_task(
