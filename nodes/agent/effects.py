@@ -107,8 +107,9 @@ class Effects:
     def _carry_out(self, row: Effect) -> None:
         left = self.deadline - time.time()
         if left <= 0:
-            late = OutOfTime("There was no time left for it, so it was not begun.", MORE_TIME)
-            self._fail("failed", late)
+            so = "it was not done again" if row["claims"] else "it was not begun"
+            late = OutOfTime(f"There was no time left for it, so {so}.", MORE_TIME)
+            self._fail(row, "failed", late)
             return
         ledger = self.services.ledger
         if not effects.claim(ledger, self.run_id, self.planned["id"], row["claims"]):
@@ -125,15 +126,17 @@ class Effects:
             )
         except ToolLate as error:
             # It may have ended by being cancelled, half-way.
-            self._fail("failed" if told.status == "failed" else "unknown", error)
+            self._fail(row, "failed" if told.status == "failed" else "unknown", error)
         except TandemError as error:
-            self._fail(told.status, error)
+            self._fail(row, told.status, error)
         else:
             self._end("done", result=result)
 
-    def _fail(self, status: EffectStatus, error: TandemError) -> None:
+    def _fail(self, before: Effect, status: EffectStatus, error: TandemError) -> None:
+        """End it for `error`; `before` is the row before this try. That a further try did nothing
+        does not tell what the first one did."""
         self._errors.append(error)
-        self._end(status, error_what=str(error))
+        self._end("unknown" if before["claims"] else status, error_what=str(error))
 
     def _end(
         self, status: EffectStatus, *, result: Any = None, error_what: str | None = None

@@ -309,6 +309,49 @@ def test_an_approved_step_for_which_no_time_is_left_is_not_begun(
     assert house.noted == []
 
 
+def died_after_the_effect(house: House) -> str:
+    """A run whose first step was done by a process that died before it could say so."""
+    run_id: str = begun(house, NOTE, COUNT)["run_id"]
+    with house.tandem() as tandem:
+        assert effects.claim(tandem.services.ledger, run_id, "s1", 0)
+        house.tool.run({"line": "first"})
+    return run_id
+
+
+@pytest.mark.parametrize(
+    "fault", [EgressBlocked("It holds a card's number."), ToolNotCalled("The server is down.")]
+)
+def test_a_second_try_that_did_nothing_does_not_tell_what_the_first_did(
+    house: House, fault: Exception
+) -> None:
+    run_id = died_after_the_effect(house)
+
+    def run(_: Any) -> Any:
+        raise fault
+
+    house.tool = replace(house.tool, run=run)
+    # A second plan would ask for the effect anew.
+    with house.tandem(ANSWER, plan(NOTE), ANSWER) as tandem:
+        answer = tandem.approve(run_id, again=True)
+    assert statuses(answer)["s1"] == "unknown"
+    assert str(fault) in answer["steps"][0]["error"]
+    assert sum(attempt["purpose"] == "plan" for attempt in answer["attempts"]) == 1
+
+
+def test_what_may_have_happened_and_finds_no_time_to_be_repeated_stays_open(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = died_after_the_effect(house)
+    monkeypatch.setattr("tandem.nodes.agent.effects.ends_at", lambda *_: time.time() - 1)
+    with house.tandem(ANSWER, ANSWER, ANSWER) as tandem, suppress(TandemError):
+        tandem.approve(run_id, again=True)
+    row = effects.find(tandem.services.ledger, run_id, "s1")
+    assert row is not None
+    assert (row["status"], row["claims"]) == ("unknown", 1)
+    assert "not done again" in str(row["error_what"])
+    assert house.noted == ["first"]
+
+
 def test_a_tool_that_heeds_its_cancelling_may_have_done_it(house: House) -> None:
     def run(_: Any) -> None:
         while not cancelled():
