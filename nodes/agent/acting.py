@@ -130,7 +130,7 @@ class _Work:
 
     def _call(self, tool: Tool) -> Any:
         step: Step = {**self.step, "arguments": self.arguments}
-        arguments = resolve(step, self.before)
+        arguments = resolve(step, self.before, tool)
         left = self.actor.deadline - self.actor.clock()
         if left <= 0:
             raise OutOfTime("The time allowed for the steps ran out.", MORE_TIME)

@@ -10,7 +10,7 @@ from tandem.nodes.agent.filling import missing
 from tandem.nodes.agent.references import resolve
 from tandem.nodes.agent.state import Sending
 from tandem.records import Step
-from tandem.tools.base import Tool, ToolError
+from tandem.tools.base import Tool, ToolError, validate_arguments
 
 ENDED_BADLY: Final = frozenset({"failed", "rejected", "unknown"})
 MENDABLE: Final = frozenset({"not_found", "tool", "tool_arguments"})
@@ -29,11 +29,12 @@ def arrange(steps: Sequence[Step], tools: Mapping[str, Tool]) -> Arranged:
     """Send every planned step whose needs are done.
 
     One without all its arguments goes to `fill` first, one with side effects to `approve`, with its
-    references resolved: a person sees what would really be done. A step that needs one without a
-    result fails, and so do those behind it. No call is made twice: what was already asked is not
-    asked again, what failed is not tried again, what had its effect has it once.
+    references resolved and its arguments valid: a person sees what would really be done, and is not
+    asked about what the tool would refuse. A step that needs one without a result fails, and so do
+    those behind it. No call is made twice: what was already asked is not asked again, what failed
+    is not tried again, what had its effect has it once.
     """
-    arranged, sendings, calls = list(steps), list[Sending](), _Calls(steps)
+    arranged, sendings, calls = list(steps), list[Sending](), _Calls(steps, tools)
     for place, step in enumerate(arranged):
         if step["status"] != "planned":
             continue
@@ -53,8 +54,8 @@ def arrange(steps: Sequence[Step], tools: Mapping[str, Tool]) -> Arranged:
 class _Calls:
     """The calls that were made or are being made, by tool and arguments."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self._steps = steps
+    def __init__(self, steps: Sequence[Step], tools: Mapping[str, Tool]) -> None:
+        self._steps, self._tools = steps, tools
         self._made: dict[str, Step] = {}
         for step in steps:
             if step["status"] != "planned":
@@ -62,17 +63,20 @@ class _Calls:
 
     def _note(self, step: Step) -> None:
         try:
-            self._made.setdefault(_call(step, resolve(step, self._steps)), step)
+            arguments = resolve(step, self._steps, self._tools.get(step["tool"]))
+            self._made.setdefault(_call(step, arguments), step)
         except ToolError:
             return  # it never came to a call
 
     def next(self, step: Step, tool: Tool | None) -> tuple[Step, list[Sending]]:
         """The step, ended where it needs no call any more, or what is to be sent."""
+        effects = tool is not None and tool.side_effects
         try:
-            arguments = resolve(step, self._steps)
+            arguments = resolve(step, self._steps, tool)
+            if tool is not None and effects:
+                validate_arguments(tool, arguments)
         except ToolError as error:
             return failed(step, error.code, error.what), []
-        effects = tool is not None and tool.side_effects
         earlier = self._made.setdefault(_call(step, arguments), step)
         if earlier["id"] == step["id"]:
             shown: Step = {**step, "arguments": arguments} if effects else step

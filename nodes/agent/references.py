@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+import jsonschema
+
 from tandem.records import Step
-from tandem.tools.base import ToolError
+from tandem.tools.base import Tool, ToolError
 
 REFERENCE: Final = re.compile(r"\$(s\d+)((?:\.[A-Za-z_]\w*)*)")
 SEARCH: Final = "search_knowledge"
@@ -35,11 +38,12 @@ def _all(text: str) -> Iterator[re.Match[str]]:
     return REFERENCE.finditer(text)
 
 
-def resolve(step: Step, done: Iterable[Step]) -> dict[str, Any]:
+def resolve(step: Step, done: Iterable[Step], tool: Tool | None = None) -> dict[str, Any]:
     """The step's arguments with each reference replaced by the result it names.
 
-    In an expression to calculate, a reference becomes a number; in any other text, text; an
-    argument that is nothing but a reference to a number becomes that number.
+    In an expression to calculate, a reference becomes a number; in any other text, text. An
+    argument that is nothing but a reference becomes what the schema of `tool` admits there: an
+    object is text or JSON where a text is asked for, its only number where a number is.
 
     Raises
     ------
@@ -47,23 +51,67 @@ def resolve(step: Step, done: Iterable[Step]) -> dict[str, Any]:
         says has happened), or not one number where one is needed.
     """
     results = {other["id"]: other["result"] for other in done if other["status"] == "done"}
-    numeric = step["tool"] == CALCULATE
-    return {key: _resolved(value, results, numeric) for key, value in step["arguments"].items()}
+    if step["tool"] == CALCULATE:
+        return _Resolving(results, True, {}).arguments(step["arguments"])
+    schema = tool.parameters if tool else {}
+    return _Resolving(results, False, schema).arguments(step["arguments"])
 
 
-def _resolved(value: Any, results: Mapping[str, Any], numeric: bool) -> Any:
-    if isinstance(value, list):
-        return [_resolved(part, results, numeric) for part in value]
-    if isinstance(value, dict):
-        return {key: _resolved(part, results, numeric) for key, part in value.items()}
-    if not isinstance(value, str):
-        return value
-    whole = REFERENCE.fullmatch(value.strip())
-    if whole and not numeric:
-        target = _target(whole, results)
-        number = number_of(target)
-        return number if number is not None else text_of(target)
-    return REFERENCE.sub(lambda match: _written(match, results, numeric), value)
+@dataclass(frozen=True)
+class _Resolving:
+    """Parameters
+    ----------
+    numeric: every reference stands for a number inside an expression.
+    schema: of the arguments.
+    """
+
+    results: Mapping[str, Any]
+    numeric: bool
+    schema: Mapping[str, Any]
+
+    def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: self._value(part, _inside(self.schema, key)) for key, part in given.items()}
+
+    def _value(self, value: Any, schema: Any) -> Any:
+        if isinstance(value, list):
+            return [self._value(part, _inside(schema, None)) for part in value]
+        if isinstance(value, dict):
+            return {key: self._value(part, _inside(schema, key)) for key, part in value.items()}
+        if not isinstance(value, str):
+            return value
+        whole = REFERENCE.fullmatch(value.strip())
+        if whole and not self.numeric:
+            return self._fitting(_target(whole, self.results), schema)
+        return REFERENCE.sub(lambda match: _written(match, self.results, self.numeric), value)
+
+    def _fitting(self, target: Any, schema: Any) -> Any:
+        """What `target` is where `schema` holds; its text where nothing fits, for the tool's check
+        to refuse."""
+        validator = jsonschema.Draft202012Validator(self.schema).evolve(schema=schema)
+        readings = (reading for reading in _readings(target) if validator.is_valid(reading))
+        return next(readings, text_of(target))
+
+
+def _inside(schema: Any, key: str | None) -> Any:
+    """The schema of a property, or, without a key, of a list's entries; of anything where it says
+    nothing of it."""
+    if not isinstance(schema, Mapping):
+        return {}
+    return schema.get("items", {}) if key is None else schema.get("properties", {}).get(key, {})
+
+
+def _readings(target: Any) -> Iterator[Any]:
+    """What a result may stand for, the likeliest first. That one of its fields is its only number
+    does not make an object a number, unless a number is asked for."""
+    number = number_of(target)
+    if number is not None and (not isinstance(target, Mapping) or "value" in target):
+        yield number
+    if isinstance(target, bool):
+        yield target
+    yield text_of(target)
+    yield target
+    if number is not None:
+        yield number
 
 
 def _written(match: re.Match[str], results: Mapping[str, Any], numeric: bool) -> str:

@@ -46,6 +46,25 @@ def test_a_person_sees_the_values_and_an_open_argument_is_filled_in_first() -> N
     assert sent(planned_step("s1", "send")) == [("fill", "s1")]
 
 
+def test_nobody_is_asked_about_arguments_that_the_tool_would_refuse() -> None:
+    rule = parameters({"to": {"enum": ["hr", "it"]}, "days": {"type": "integer"}})
+    mail = Tool("mail", "mails", rule, lambda _: "", side_effects=True)
+    before = done_step("s1", "look", {"booking": "locker 12", "note": "none"})
+    step = planned_step("s2", "mail", to="hr", days="$s1")
+    (_, ended), sendings = arrange([before, step], {**TOOLS, "mail": mail})
+    assert sendings == []
+    assert (ended["status"], ended.get("code")) == ("failed", "tool_arguments")
+    assert "days breaks the rule" in ended["error"]
+    assert "locker" not in ended["error"]
+
+
+def test_a_person_sees_a_text_where_the_tool_takes_one() -> None:
+    before = done_step("s1", "look", {"booking": "locker 12", "days": 3})
+    (sending,) = arrange([before, planned_step("s2", "send", text="$s1")], TOOLS).sendings
+    assert sending["node"] == "approve"
+    assert sending["step"]["arguments"] == {"text": '{"booking": "locker 12", "days": 3}'}
+
+
 def test_what_needs_a_step_without_a_result_fails_and_so_on() -> None:
     lost = failed_step("s1", "look", text="a")
     rejected: Step = {**planned_step("s4", "send", text="a"), "status": "rejected"}

@@ -256,6 +256,48 @@ def test_references_become_numbers_in_a_calculation_and_text_elsewhere() -> None
     assert resolve(planned_step("current_date", plus_days="$s1"), before) == {"plus_days": 6}
 
 
+ONE_NUMBER: Any = {"booking": "locker 12", "days": 3}
+
+
+@pytest.mark.parametrize(
+    ("schema", "result", "value"),
+    [
+        ({"type": "string"}, ONE_NUMBER, '{"booking": "locker 12", "days": 3}'),
+        ({"type": "string"}, 3, "3"),
+        ({"type": "string"}, "12", "12"),
+        ({"type": "integer"}, ONE_NUMBER, 3),
+        ({"type": "number"}, "1,200.5", 1200.5),
+        ({"type": ["string", "null"]}, {"text": "Hello."}, "Hello."),
+        ({"type": "object"}, ONE_NUMBER, ONE_NUMBER),
+        ({"type": "array"}, [1, 2], [1, 2]),
+        ({"type": "boolean"}, True, True),
+        ({"$ref": "#/$defs/words"}, 3, "3"),
+        ({}, ONE_NUMBER, '{"booking": "locker 12", "days": 3}'),
+        ({}, {"value": 6, "passages": []}, 6),
+        ({"type": "integer"}, {"a": "words"}, '{"a": "words"}'),  # which the tool then refuses
+    ],
+)
+def test_a_reference_becomes_what_the_argument_is_to_be(
+    schema: dict[str, Any], result: Any, value: Any
+) -> None:
+    rule = {**parameters({"it": schema}), "$defs": {"words": {"type": "string"}}}
+    tool = Tool("x", "does", rule, lambda _: "")
+    resolved = resolve(planned_step("x", it="$s1"), [done("s1", result)], tool)
+    assert json.dumps(resolved) == json.dumps({"it": value})
+
+
+def test_a_reference_inside_a_list_or_an_object_follows_its_own_place() -> None:
+    rule = parameters(
+        {
+            "lines": {"type": "array", "items": {"type": "string"}},
+            "to": {"type": "object", "properties": {"days": {"type": "integer"}}},
+        }
+    )
+    step = planned_step("x", lines=["$s1", "It is $s1."], to={"days": "$s1"})
+    resolved = resolve(step, [done("s1", {"value": 3})], Tool("x", "does", rule, lambda _: ""))
+    assert resolved == {"lines": ['{"value": 3}', 'It is {"value": 3}.'], "to": {"days": 3}}
+
+
 def test_what_cannot_be_resolved_is_a_tool_error_without_the_result() -> None:
     before = [done("s1", {"a": "secret", "b": "words"})]
     for expression, said in [
