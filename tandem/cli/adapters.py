@@ -59,10 +59,13 @@ def promote(
         bool, typer.Option("--from-ledger", help="It was tuned with the ledger's rows.")
     ] = False,
     test: Annotated[Path | None, typer.Option(help="As given to `tandem tune`.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="Compare, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Compare, and put nothing in force; it counts as a try.")
+    ] = False,
 ) -> None:
     """Compare NAME with what is in force, on rows that it never saw; put it in force where it is
-    better by a paired test. Ends with 5 where it is not."""
+    better by a paired test. The more often the same rows judged, the smaller p must be. Ends with 5
+    where it is not better."""
     from tandem.services import Services
 
     services = Services(ctx.obj)
@@ -71,7 +74,7 @@ def promote(
     if not _compared(services, card, given, dry_run=dry_run):
         raise typer.Exit(EXIT_NOT_BETTER)
     if dry_run:
-        typer.echo("It is better; nothing was changed (--dry-run).")
+        typer.echo("It is better; nothing was put in force (--dry-run).")
         return
     typer.echo(
         f"{name} is in force for {card.task}. Calibrations made without it no longer fit: run "
@@ -169,7 +172,7 @@ def _line(card: AdapterCard, used: bool) -> str:
 
 def _told(duel: Duel) -> str:
     lines = [_side(duel.champion), _side(duel.challenger), _side(duel.head)]
-    lines.append(_difference(duel.comparison))
+    lines += [_difference(duel.comparison), duel.which.words]
     if duel.head.right.mean >= duel.challenger.right.mean:
         lines.append(
             "The head alone is no worse, and costs milliseconds: `tandem calibrate` puts it in "
@@ -179,7 +182,8 @@ def _told(duel: Duel) -> str:
 
 
 def _told_fields(duel: FieldDuel) -> str:
-    lines = [_side(duel.champion), _side(duel.challenger), _difference(duel.comparison), ""]
+    lines = [_side(duel.champion), _side(duel.challenger), _difference(duel.comparison)]
+    lines += [duel.which.words, ""]
     lines.append(f"{'field':20} {'in force':>8} {'new':>8}")
     for name, one in duel.fields.items():
         lines.append(

@@ -16,8 +16,15 @@ import numpy as np
 
 from tandem.errors import InvalidRequest, ModelError, SettingsError, from_info
 from tandem.graphs.tasks import Tasks
+from tandem.loop.duels import FIRST, Duels, Try, noted
 from tandem.loop.measuring import OF_THE_ROW, profile_of
-from tandem.loop.promoting import WithChallenger, put_in_force, refuse_other_base, retire
+from tandem.loop.promoting import (
+    WithChallenger,
+    note_duel,
+    put_in_force,
+    refuse_other_base,
+    retire,
+)
 from tandem.loop.seen import is_kept
 from tandem.loop.tune.learning import Labelled, LearningSet
 from tandem.loop.tune.tuning import Learnable, remember
@@ -63,6 +70,7 @@ class Duel:
     """A linear head trained on the same rows: where it is no worse, it is the cheaper answer."""
     others_unmoved: bool
     """Whether prompts without an adapter are answered as before."""
+    which: Try = FIRST
 
     @property
     def won(self) -> bool:
@@ -96,11 +104,12 @@ class Challenge:
 
     def duel(self, card: AdapterCard, given: LearningSet) -> Duel:
         """`card` against what is in force for its slot, on the held-out rows of `given`.
+        It counts as a try on these rows, and stands on the card, however it ends.
 
         Raises
         ------
         InvalidRequest: the rows are not those that the adapter's training left out.
-        ModelFileError: the adapter's file is not as it was made.
+        ModelFileError: the adapter's file is not as it was made, or the tries cannot be counted.
         SettingsError: it was made for another base model, or adapters are switched off.
         ModelError: a model gave no answer; nothing was changed.
         """
@@ -110,13 +119,19 @@ class Challenge:
         before = self._ask(self.services, "champion", card, rows)
         after = self._ask(services, "challenger", card, rows)
         unmoved = self._unmoved(services, card, rows[:PROBES])
+        head = self._head(given)
+        which = Duels(self.services.adapters).another(card, [row.text for row in rows])
         duel = Duel(
             champion=_side(incumbent, before),
             challenger=_side(card.name, after),
-            comparison=compare(after.right, before.right),
-            head=self._head(given),
+            comparison=compare(after.right, before.right, which.confidence),
+            head=head,
             others_unmoved=unmoved,
+            which=which,
         )
+        right = (sum(before.right), sum(after.right))
+        about = noted(incumbent, right, duel.comparison, which, given.card["held_out_sum"])
+        note_duel(self.services.adapters, card, {**about, "won": duel.won})
         if not duel.won:
             retire(self.services, card.task, services.adapters.served_with(card.base_sha256))
         return duel
@@ -188,7 +203,7 @@ def why_not(duel: Duel) -> str:
     low, high = duel.comparison.difference.low, duel.comparison.difference.high
     return (
         f"The difference is {duel.comparison.difference.mean:+.3f} ({low:+.3f} to {high:+.3f}, "
-        f"p {duel.comparison.p:.3f}): {duel.comparison.finding}."
+        f"p {duel.comparison.p:.3f}): {duel.comparison.finding}. {duel.which.words}"
     )
 
 

@@ -2,7 +2,8 @@
 
 The figure is that of the receipts' evaluation, the share of a document's fields that are right by
 value; a field that the document lacks counts as well, so that values made up are seen. An adapter
-goes live only where the whole is better by a paired test and no field is worse by one.
+goes live only where the whole is better by a paired test and no field is worse by one. The whole
+is judged the harder the more often the rows judged; the fields, which can only refuse, never are.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from tandem.loop.challenge import (
     refuse_strange,
     services_with,
 )
-from tandem.loop.promoting import WithChallenger, put_in_force, retire
+from tandem.loop.duels import FIRST, Duels, Try, noted
+from tandem.loop.promoting import WithChallenger, note_duel, put_in_force, retire
 from tandem.loop.tune.fields import TASK, FieldRow, FieldSet
 from tandem.models.adapters import AdapterCard, Adapters
 from tandem.nodes.extract import Extract
@@ -58,6 +60,7 @@ class FieldDuel:
     fields: Mapping[str, FieldResult]
     others_unmoved: bool
     """Whether prompts without an adapter are answered as before."""
+    which: Try = FIRST
 
     @property
     def worse(self) -> list[str]:
@@ -79,7 +82,7 @@ class FieldDuel:
         low, high = self.comparison.difference.low, self.comparison.difference.high
         return (
             f"The difference is {self.comparison.difference.mean:+.3f} ({low:+.3f} to {high:+.3f}, "
-            f"p {self.comparison.p:.3f}): {self.comparison.finding}."
+            f"p {self.comparison.p:.3f}): {self.comparison.finding}. {self.which.words}"
         )
 
     def told(self) -> dict[str, Any]:
@@ -110,16 +113,23 @@ class FieldChallenge:
         after = self._ask(services, "challenger", given)
         plain = before.outputs if incumbent == AS_IT_IS else []
         unmoved = self._unmoved(services, given, plain)
+        texts = [row.text for row in given.held_out]
+        which = Duels(self.services.adapters).another(card, texts)
         duel = FieldDuel(
             champion=_side(incumbent, before),
             challenger=_side(card.name, after),
-            comparison=compare(after.shares, before.shares),
+            comparison=compare(after.shares, before.shares, which.confidence),
             fields={
                 name: _result(before.field(name), after.field(name))
                 for name in given.schema["properties"]
             },
             others_unmoved=unmoved,
+            which=which,
         )
+        right = (sum(before.shares), sum(after.shares))
+        about = noted(incumbent, right, duel.comparison, which, given.card["held_out_sum"])
+        told = {**about, "worse_fields": duel.worse, "won": duel.won}
+        note_duel(self.services.adapters, card, told)
         if not duel.won:
             retire(self.services, card.task, services.adapters.served_with(card.base_sha256))
         return duel

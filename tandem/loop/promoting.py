@@ -6,12 +6,13 @@ Of a hosted model nothing but the settings is known: its server was started with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tandem.errors import SettingsError
 from tandem.models.adapters import AdapterCard, Adapters
+from tandem.models.promoted import PromotedFile
 from tandem.services import Services
 
 
@@ -59,10 +60,16 @@ def put_in_force(
     adapters = services.adapters
     old = adapters.served_with(card.base_sha256)
     _warm(services, card, WithChallenger(adapters, card).served_with(card.base_sha256))
-    adapters.write(replace(card, quality=quality))
+    _change(adapters, card.name, lambda now: replace(now, quality=quality))
     promoted = adapters.promote(card.name, instead_of)
     retire(services, card.task, old)
     return promoted
+
+
+def note_duel(adapters: Adapters, card: AdapterCard, duel: Mapping[str, Any]) -> None:
+    """Add a duel to the adapter's card, won or lost. Raises InvalidRequest where the adapter was
+    removed meanwhile; ModelFileError where its card cannot be written."""
+    _change(adapters, card.name, lambda now: replace(now, duels=(*now.duels, dict(duel))))
 
 
 def take_out_of_force(services: Services, name: str) -> str:
@@ -82,6 +89,12 @@ def retire(services: Services, task: str, held: Sequence[AdapterCard]) -> None:
     name = services.settings.chain("slm", task)[0]
     if services.settings.models[name].backend == "embedded":
         services.servers.retire(name, held)
+
+
+def _change(adapters: Adapters, name: str, change: Callable[[AdapterCard], AdapterCard]) -> None:
+    """The card is read anew under the lock: another process may have added to it."""
+    with PromotedFile(adapters.folder).locked():
+        adapters.write(change(adapters.get(name)))
 
 
 def _warm(services: Services, card: AdapterCard, held: Sequence[AdapterCard]) -> None:

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tandem.errors import InvalidRequest, ModelFileError
-from tandem.models.files import sha256_of, write_atomically
+from tandem.models.files import Stamp, sha256_of, stamp, write_atomically
 from tandem.models.promoted import PromotedFile, unwritable
+from tandem.models.training_lock import training_alone
 from tandem.settings import Settings
 
 CARD: Final = "card.json"
@@ -55,10 +56,8 @@ class AdapterCard:
     """Steps, seconds, tokens, last loss, peak memory in bytes."""
     quality: Mapping[str, Any] = field(default_factory=dict)
     """How it did on rows that it never saw, beside what was in force."""
-
-
-Stamp = tuple[int, int, int] | None
-"""What tells a file from the one that it was: size, time, inode; None: it is not there."""
+    duels: tuple[Mapping[str, Any], ...] = ()
+    """Each comparison with what was in force, lost ones too; see tandem/loop/duels.py."""
 
 
 class _Known(NamedTuple):
@@ -90,9 +89,9 @@ class Adapters:
         the log: the small model then works as it is."""
         if not self._enabled:
             return {}
-        known, promoted = self._known, _stamp(self._promoted.path)
+        known, promoted = self._known, stamp(self._promoted.path)
         same = known.promoted == promoted and time.monotonic() < known.until
-        if not same or any(_stamp(path) != old for path, old in known.files.items()):
+        if not same or any(stamp(path) != old for path, old in known.files.items()):
             self._known = known = self._look(promoted)
         return known.cards
 
@@ -221,8 +220,8 @@ class Adapters:
         return self._answering(slot)
 
     def remove(self, name: str) -> None:
-        """Remove an adapter, finished or half-trained. Raises InvalidRequest while it is in
-        force or could come back by a rollback; ModelFileError where it cannot be removed."""
+        """Remove an adapter, finished or half-trained. Raises InvalidRequest while it is in force,
+        could come back by a rollback, or is trained; ModelFileError where it cannot be removed."""
         folder = self.folder / name
         if not _NAME.match(name) or not folder.is_dir():
             raise InvalidRequest(f"There is no adapter {name!r}.", "See `tandem adapters list`.")
@@ -232,10 +231,11 @@ class Adapters:
                     f"The adapter {name!r} is in force, or a rollback leads to it.",
                     "Roll it back first; nothing was removed.",
                 )
-            try:
-                shutil.rmtree(folder)
-            except OSError as error:
-                raise unwritable(folder, error) from None
+            with training_alone(folder):
+                try:
+                    shutil.rmtree(folder)
+                except OSError as error:
+                    raise unwritable(folder, error) from None
 
     def _answering(self, slot: str) -> str:
         card = self.in_force().get(slot)
@@ -256,7 +256,7 @@ class Adapters:
                 continue
             # Stamped before they are read: what changes in between is looked at again.
             folder = self.folder / history[-1]
-            files |= {path: _stamp(path) for path in (folder / CARD, folder / FILE)}
+            files |= {path: stamp(path) for path in (folder / CARD, folder / FILE)}
             try:
                 card = self.get(history[-1])
                 self.check(card)
@@ -270,7 +270,8 @@ class Adapters:
     def _read(self, path: Path) -> AdapterCard | None:
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            return AdapterCard(**{**told, "labels": tuple(told.get("labels", ()))})
+            lists = {name: tuple(told.get(name, ())) for name in ("labels", "duels")}
+            return AdapterCard(**{**told, **lists})
         except (OSError, ValueError, TypeError, AttributeError):
             return None
 
@@ -284,13 +285,3 @@ def adapters_of(settings: Settings) -> Adapters:
 def slot_of(task: str, asked: str) -> str:
     """What an adapter is for: a task, and a short hash of what is asked of it."""
     return f"{task}:{asked}"
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    except OSError as error:  # there, and not to be read: whoever reads it says so
-        return (-1, error.errno or 0, 0)
-    return (status.st_size, status.st_mtime_ns, status.st_ino)

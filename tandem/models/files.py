@@ -19,6 +19,8 @@ Progress = Callable[[int, int], None]
 """Told how far a file is: bytes done, bytes in all."""
 State = Literal["verified", "present", "missing", "wrong size"]
 """`present`: of the right size, but its sum was never taken as it lies there."""
+Stamp = tuple[int, int, int] | None
+"""What tells a file from the one that it was: size, time, inode; None: it is not there."""
 _CHUNK: Final = 1 << 20
 
 
@@ -207,6 +209,17 @@ def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def stamp(path: Path) -> Stamp:
+    """That of the file at `path`; of one that is there and cannot be read its errno."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:  # whoever reads it says so
+        return (-1, error.errno or 0, 0)
+    return (status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _record_path(path: Path) -> Path:

@@ -104,7 +104,7 @@ class HeadTrial:
         Parameters
         ----------
         task: as in force, or as it would be with an adapter, of these services then.
-        level: how often the comparison may err; see series.py.
+        level: how often the comparison may err; see tandem/loop/series.py.
 
         Raises
         ------

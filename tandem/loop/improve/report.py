@@ -56,7 +56,7 @@ class SlotReport(TypedDict):
     tries: int
     """Comparisons on these judging rows, this one among them."""
     level: float
-    """How often the comparison of a candidate may err; see tandem/loop/improve/series.py."""
+    """How often the comparison of a candidate may err; see tandem/loop/series.py."""
     llm_agreement: list[float] | None
     head: HeadReport | None
     adapter: AdapterReport | None

@@ -16,11 +16,11 @@ from tandem.loop.improve.candidates import (
     agreement_with_llm,
     calibrated,
 )
+from tandem.loop.improve.compared import compared_sum
 from tandem.loop.improve.dealing import Dealt, deal, missing
 from tandem.loop.improve.judging import Duel, Side
 from tandem.loop.improve.report import AdapterReport, HeadReport, SlotReport
 from tandem.loop.improve.rows import SlotRows
-from tandem.loop.improve.series import compared_sum
 from tandem.loop.improve.state import State
 from tandem.loop.labelled import LabelledRows
 from tandem.loop.seen import NOTHING, Seen, seen_in_force
@@ -73,7 +73,7 @@ class SlotWork:
         return self._decided(replace(planned, now=now), head, adapter)
 
     def _level(self, now: InForce, dealt: Dealt, report: SlotReport) -> float:
-        """How often the comparison of each candidate may err; see series.py."""
+        """How often the comparison of each candidate may err; see tandem/loop/series.py."""
         slot = (report["task"], dealt.rows.names)
         compared = compared_sum(dealt, tuned=self.adapters is not None)
         series = self.state.compare(slot, compared, [text for text, _ in now.judging])

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from tandem.errors import TandemError
 from tandem.loop.improve.rows import Slot
-from tandem.loop.improve.series import Series
+from tandem.loop.series import Series
 from tandem.models.files import write_atomically
 from tandem.nodes.tuned import asked_labels
 from tandem.settings import Settings

@@ -4,16 +4,13 @@ going live is another step (tandem/loop/challenge.py)."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from filelock import FileLock
-
-from tandem.errors import InvalidRequest, ModelFileError, SettingsError
+from tandem.errors import ModelFileError, SettingsError
 from tandem.loop.seen import write_seen
 from tandem.loop.tune.base_model import load_base, offline, require_extra
 from tandem.loop.tune.export import to_gguf
@@ -22,7 +19,7 @@ from tandem.loop.tune.recipe import Recipe, TuningRow
 from tandem.loop.tune.training import Progress, Trained, train
 from tandem.models import files
 from tandem.models.adapters import FILE, AdapterCard, Adapters, slot_of
-from tandem.models.promoted import unwritable
+from tandem.models.training_lock import training_alone
 from tandem.services import Services
 
 
@@ -122,7 +119,7 @@ class Tuner:
         base = base_of(self.services, self.task)
         adapters = self.services.adapters
         folder = adapters.prepare(name)
-        with _alone(folder):
+        with training_alone(folder):
             return self._trained(name, base, given, folder)
 
     def _trained(self, name: str, base: Base, given: Learnable, folder: Path) -> AdapterCard:
@@ -157,25 +154,6 @@ class Tuner:
             data=given.card,
             recipe=asdict(self.recipe),
         )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """No other process trains in `folder` meanwhile. Raises InvalidRequest where one does."""
-    lock = FileLock(folder / "training.lock", timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except TimeoutError:
-        raise InvalidRequest(
-            f"Another process is training {folder.name}; it was left alone.",
-            "Wait until it is done, or give another --name.",
-        ) from None
-    except OSError as error:
-        raise unwritable(folder, error) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def remember(adapters: Adapters, name: str, given: Learnable) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.loop.improve.series import LEVEL, Series
 from tandem.loop.improve.state import State
+from tandem.loop.series import LEVEL, Series
 from tandem.stats import mcnemar_exact
 
 ROWS = [f"text {number}" for number in range(100)]

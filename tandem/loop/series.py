@@ -10,14 +10,12 @@ Source: Foster and Stine (2008), Alpha-investing; this is its plainest case, a f
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
 
-from tandem.loop.improve.dealing import Dealt
 from tandem.quality.calibration.examples import same_key
 
 LEVEL: Final = 0.05
@@ -45,6 +43,10 @@ class Series:
         """How often the comparison under way may err."""
         return LEVEL / (self.tries * (self.tries + 1))
 
+    def knows(self, texts: Iterable[str]) -> int:
+        """How many of `texts` judged in it already."""
+        return len({self._hash(same_key(text)) for text in texts} & self.judged)
+
     def then(self, compared: str, texts: Iterable[str]) -> Series:
         """The series with one more comparison, of `compared`, judged by `texts`."""
         keys = {same_key(text) for text in texts}
@@ -70,15 +72,3 @@ class Series:
     def _hash(self, text: str) -> str:
         told = text.encode("utf-8", "replace")
         return blake2b(told, digest_size=_BYTES, key=bytes.fromhex(self.key)).hexdigest()
-
-
-def compared_sum(dealt: Dealt, *, tuned: bool) -> str:
-    """A short hash of what makes a comparison: the rows that teach, certify and judge, and whether
-    an adapter may be among the candidates."""
-    names = dealt.rows.names
-    parts = [
-        sorted((dealt.rows.texts[row], names[int(dealt.rows.labels[row])]) for row in part)
-        for part in dealt.parts
-    ]
-    told = json.dumps([parts, tuned]).encode("utf-8", "replace")
-    return blake2b(told, digest_size=_BYTES, key=b"compared").hexdigest()
