@@ -20,6 +20,9 @@ from tandem.routing.policy import DEGRADED
 from tandem.services import Services
 
 LEFT_OPEN = "{n} of {total} hypotheses need a person's look"
+DOUBTFUL_KIND: Final = (
+    "it is in doubt that this is a contract: take what is called absent with care"
+)
 _WHO: Final = {"by_head": "the head", "by_slm": "the SLM", "by_llm": "the LLM"}
 
 
@@ -90,13 +93,16 @@ def _rest(known: Prepared, made: Sequence[Attempt]) -> Usage:
 
 
 def _marked(state: ContractState, coverage: Mapping[str, Any]) -> Decision:
-    """The decision with who decided what; marked as degraded where anything is left to a person,
-    and only there: what the head decided, the LLM would not have been asked."""
+    """The decision with who decided what; marked as degraded where anything is left to a person, or
+    where it is in doubt that this is a contract, and only there: what the head decided, the LLM
+    would not have been asked."""
     decision, left = state["decision"], coverage["undecided"]
     reasons = [reason for reason in decision["reasons"] if reason != DEGRADED or state["open"]]
     if said := [f"{coverage[key]} by {who}" for key, who in _WHO.items() if coverage[key]]:
         reasons.append(f"verdicts: {', '.join(said)}")
-    if left:
-        reasons.append(LEFT_OPEN.format(n=left, total=coverage["hypotheses"]))
+    doubts = [LEFT_OPEN.format(n=left, total=coverage["hypotheses"])] if left else []
+    doubts += [DOUBTFUL_KIND] if coverage["doubtful_kind"] else []
+    if doubts:
+        reasons += doubts
         reasons += [] if DEGRADED in reasons else [DEGRADED]
     return {**decision, "reasons": reasons}

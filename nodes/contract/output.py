@@ -84,6 +84,8 @@ class Prepared(TypedDict):
     passages: dict[str, list[int]]
     """By item, the segments that a model is shown, in the contract's order."""
     values: list[dict[str, Any]]
+    doubtful_kind: bool
+    """Whether it is in doubt that this is a contract at all."""
 
 
 def all_read(prepared: Prepared) -> bool:
@@ -219,6 +221,7 @@ def coverage_of(
         "segments": total,
         "segments_read": read,
         "every_clause_read": read == total,
+        "doubtful_kind": prepared.get("doubtful_kind", False),
         "characters": len(prepared["text"]),
         "characters_read": len(prepared["text"]) if read == total else last,
         "hypotheses": len(found),

@@ -23,7 +23,7 @@ from tandem.nodes.contract.clauses import (
 )
 from tandem.nodes.contract.head import SHIPPED as SHIPPED_HEAD
 from tandem.nodes.contract.head import ContractHead, Reading, load_head
-from tandem.nodes.contract.kind_of_text import reads_as_contract
+from tandem.nodes.contract.kind_of_text import kind_of_text
 from tandem.nodes.contract.output import HeadSaid, Prepared
 from tandem.nodes.contract.values import find_values
 from tandem.nodes.texts import Read
@@ -75,7 +75,7 @@ class Reader:
         text, beside = self._contract(request)
         clauses = split_clauses(text)
         items = self._items(request, beside)
-        self._refuse_others(text, clauses, items)
+        doubtful_kind = self._doubtful(text, clauses, items)
         segments = split_segments(text, clauses)
         read = segments[: self.settings.max_segments]
         head = self.own_head
@@ -91,6 +91,7 @@ class Reader:
             "head": {name: _said(one) for name, one in readings.items()},
             "passages": self._passages(items, texts, readings),
             "values": _values(text, clauses, read),
+            "doubtful_kind": doubtful_kind,
         }
 
     @property
@@ -122,21 +123,25 @@ class Reader:
             return self.read(documents[0]), request["text"]
         return request["text"], ""
 
-    def _refuse_others(self, text: str, clauses: Sequence[Clause], items: Sequence[Item]) -> None:
-        """Refuse what is no contract, before any model is asked. Without a checklist nothing is
-        said of a whole contract, so that a single clause will do."""
+    def _doubtful(self, text: str, clauses: Sequence[Clause], items: Sequence[Item]) -> bool:
+        """Whether it is in doubt that this is a contract; what is none is refused, before any model
+        is asked. Without a checklist nothing is said of a whole contract, so that a single clause
+        will do."""
         if not is_contract(text, list(clauses)):
             raise InvalidRequest(
                 "There is no contract to review: no clause was found in it.",
                 "Give the contract as the text, or as one document.",
             )
-        if items and self.settings.contracts_only and not reads_as_contract(text):
+        kind = kind_of_text(text) if items else "contract"
+        if kind == "other" and self.settings.contracts_only:
             raise InvalidRequest(
-                "This does not read like a contract in English: few of the words that contracts "
-                "are made of stand in it. Nothing was reviewed, and no model was asked.",
+                "This does not read like a contract in English: it does not name itself one with "
+                "numbered clauses below, and has few of the words that contracts are made of. "
+                "Nothing was reviewed, and no model was asked.",
                 "Give a contract; where it is one, set contracts.contracts_only = false (`tandem "
                 "contracts review --anyway`), and take what is called absent with care.",
             )
+        return kind != "contract"
 
     def _items(self, request: Request, beside: str) -> list[Item]:
         labels = request.get("labels")

@@ -40,6 +40,10 @@ def report(review: Mapping[str, Any]) -> str:
 def _coverage(coverage: Mapping[str, Any]) -> str:
     read, total = coverage["segments_read"], coverage["segments"]
     lines = [f"- Clauses: {coverage['clauses']:,}; sentences read: {read:,} of {total:,}."]
+    if coverage.get("doubtful_kind"):
+        lines.append(
+            "- **In doubt:** this may be no contract; take what is called absent with care."
+        )
     if not coverage["every_clause_read"]:
         lines.append(
             f"- **Not read:** everything after character {coverage['characters_read']:,} of "

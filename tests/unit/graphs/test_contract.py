@@ -13,6 +13,7 @@ from tandem.graphs.contract import route_read
 from tandem.nodes.state import Context
 from tests.unit.fakes import completion
 from tests.unit.graphs.ways import ask, said
+from tests.unit.nodes.contract.plain import UNTITLED
 from tests.unit.nodes.contract.samples import NDA
 from tests.unit.services import FakeServices
 
@@ -38,6 +39,17 @@ def test_where_the_head_is_sure_no_model_is_asked(tmp_path: Path) -> None:
     assert answer["all_llm_cost"] > 0
     assert answer["all_llm_estimated"]
     assert answer["output"]["text"].startswith("# Contract review")
+
+
+def test_what_may_be_no_contract_is_reviewed_with_a_doubt(tmp_path: Path) -> None:
+    doubtful = {**REQUEST, "text": UNTITLED}
+    answer = ask(services(tmp_path, contracts={"least": 0.0}), doubtful)
+    assert answer["status"] == "unverified"
+    output = answer["output"] or answer["draft"]
+    assert output["coverage"]["doubtful_kind"]
+    assert output["coverage"]["undecided"] == 0
+    assert "**In doubt:**" in output["text"]
+    assert said(answer, "in doubt that this is a contract")
 
 
 def test_only_what_is_open_goes_to_the_llm_with_its_passages_alone(tmp_path: Path) -> None:

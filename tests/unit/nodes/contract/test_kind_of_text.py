@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tandem.errors import InvalidRequest
-from tandem.nodes.contract.kind_of_text import reads_as_contract
+from tandem.nodes.contract.kind_of_text import kind_of_text
+from tests.unit.nodes.contract import plain
 from tests.unit.nodes.contract.samples import NDA, prepared
 
 DATASETS = Path(__file__).parents[4] / "evals" / "datasets"
@@ -84,26 +85,45 @@ Laura West"""
 
 
 @pytest.mark.parametrize(
-    "text", [LETTER, LAWYER, MAIL, CANCELLED, RECEIPT, NEWS, MINUTES, "", "Ein Brief an Dich."]
+    "text",
+    [
+        LETTER,
+        LAWYER,
+        MAIL,
+        CANCELLED,
+        RECEIPT,
+        NEWS,
+        MINUTES,
+        "",
+        "Ein Brief an Dich.",
+        plain.HANDBOOK,
+    ],
 )
 def test_a_letter_a_receipt_and_news_are_no_contracts(text: str) -> None:
-    assert not reads_as_contract(text)
+    assert kind_of_text(text) == "other"
 
 
-@pytest.mark.parametrize("text", [NDA, LEASE, TERMS, LETTER_AGREEMENT])
+@pytest.mark.parametrize("text", [NDA, LEASE, TERMS, LETTER_AGREEMENT, *plain.PLAIN])
 def test_contracts_in_plain_words_are_contracts(text: str) -> None:
-    assert reads_as_contract(text)
+    assert kind_of_text(text) == "contract"
+
+
+def test_numbered_clauses_without_a_name_leave_a_doubt() -> None:
+    assert kind_of_text(plain.UNTITLED) == "doubtful"
+    assert prepared(plain.UNTITLED)["doubtful_kind"]
+    assert not prepared(NDA)["doubtful_kind"]
+    assert prepared(LETTER, contracts_only=False)["doubtful_kind"]
 
 
 def test_none_of_the_real_agreements_is_refused() -> None:
     lines = (DATASETS / "contracts.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["input"] for line in lines]
     assert len(texts) == 12
-    assert all(map(reads_as_contract, texts))
+    assert {kind_of_text(text) for text in texts} == {"contract"}
 
 
 def test_annexes_do_not_make_a_contract_something_else() -> None:
-    assert reads_as_contract(NDA + "\nBolt M4, galvanised, 20 mm.\n" * 2000)
+    assert kind_of_text(NDA + "\nBolt M4, galvanised, 20 mm.\n" * 2000) == "contract"
 
 
 def test_what_is_no_contract_is_refused_unless_the_settings_say_otherwise() -> None:
@@ -116,8 +136,10 @@ def test_without_a_checklist_a_single_clause_will_do() -> None:
     assert prepared("The fee is due within thirty days of the invoice.", labels=[])["clauses"]
 
 
-@pytest.mark.parametrize("piece", ["this ", "(", "governed ", "a", " ", "terms of ", "Dear\n"])
+@pytest.mark.parametrize(
+    "piece", ["this ", "(", "governed ", "a", " ", "terms of ", "Dear\n", "1. "]
+)
 def test_long_texts_are_read_in_a_moment(piece: str) -> None:
     begun = time.perf_counter()
-    reads_as_contract(piece * 30_000)
+    kind_of_text(piece * 30_000)
     assert time.perf_counter() - begun < 2
