@@ -19,7 +19,7 @@ from tandem.nodes.shadow import Shadow
 from tandem.nodes.state import Context, State
 from tandem.privacy.redaction import REDACTED, UNRESTORED
 from tandem.records import Answer, Attempt, ErrorInfo, OnLate, Status, Verdict
-from tandem.routing.policy import DEGRADED
+from tandem.routing.policy import DEGRADED, UNVERIFIED
 from tandem.services import Services
 
 DROPPED = "dropped:"
@@ -93,16 +93,24 @@ def outcome(state: State, on_late: OnLate) -> tuple[Status, ErrorInfo | None]:
     if error and error["code"] not in POLICY_CODES:
         return "failed", error
     if verdicts and verdicts[-1]["accepted"]:
-        served = served_attempt(state)
-        in_its_place = served is not None and served["tier"] != "llm"
-        degraded = in_its_place and DEGRADED in state["decision"]["reasons"]
-        return ("unverified" if degraded else "accepted"), None
+        return ("unverified" if _is_unverified(state) else "accepted"), None
     if error or not state["decision"]["may_escalate"]:
         return "needs_review", None
     return "failed", AnswerRejected(
         "Every attempt was rejected by the quality check.",
         "The drafts are in the answer; review them, or give the task a stronger model.",
     ).info()
+
+
+def _is_unverified(state: State) -> bool:
+    """Whether the accepted answer is not to be trusted as one."""
+    reasons = state["decision"]["reasons"]
+    served = served_attempt(state)
+    in_its_place = served is not None and served["tier"] != "llm"
+    told = [*reasons, *state["verdicts"][-1].get("notes", ())]
+    return (in_its_place and DEGRADED in reasons) or any(
+        reason.startswith(UNVERIFIED) for reason in told
+    )
 
 
 def _out_of_time(state: State, on_late: OnLate) -> tuple[Status, ErrorInfo | None]:
@@ -189,6 +197,9 @@ def _said(verdict: Verdict, attempt: Attempt) -> str:
         signals = attempt["signals"]
         left_out = [key.removeprefix(DROPPED) for key in signals if key.startswith(DROPPED)]
         without = f" without {', '.join(left_out)}, which did not pass" if left_out else ""
-        return f"{attempt['tier']} answer accepted{without}"
+        # What code put together is nobody's answer; its own reasons tell who decided what.
+        by_code = attempt["tier"] == "head" and not attempt["model"]
+        whose = "the whole, put together by code," if by_code else f"{attempt['tier']} answer"
+        return f"{whose} accepted{without}"
     gates = ", ".join(f"{f['gate']} ({f['detail']})" for f in verdict["failed"])
     return f"{attempt['tier']} answer rejected: {gates}"

@@ -129,10 +129,34 @@ def unresolved(steps: Sequence[Step]) -> list[Step]:
     A second plan makes up for the first one's failures where all of it is done, and where it has at
     least as many steps that look something up as failed.
     """
-    first = [step for step in steps if not step.get("again") and step["status"] != "done"]
-    second = [step for step in steps if step.get("again")]
-    lost = sum(step.get("code") != "needs" for step in first)
-    found = sum(not step["needs"] for step in second)
-    if second and all(step["status"] == "done" for step in second) and found >= lost:
+    first, second = _plans(steps)
+    lost = [step for step in first if step["status"] != "done"]
+    if _replaced(lost, second):
         return []
-    return [*first, *(step for step in second if step["status"] != "done")]
+    return [*lost, *(step for step in second if step["status"] != "done")]
+
+
+def made_up(steps: Sequence[Step]) -> list[str]:
+    """What was done in place of the steps that failed, in words by the steps' names; empty where
+    nothing was, or where they count as `unresolved`. Code cannot tell whether it does as well."""
+    first, second = _plans(steps)
+    lost = [step for step in first if step["status"] != "done"]
+    if not lost or not _replaced(lost, second):
+        return []
+    return [f"{_names(lost)} failed; {_names(second)} was carried out instead"]
+
+
+def _plans(steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+    first = [step for step in steps if not step.get("again")]
+    return first, [step for step in steps if step.get("again")]
+
+
+def _replaced(lost: Sequence[Step], second: Sequence[Step]) -> bool:
+    wanted = sum(step.get("code") != "needs" for step in lost)
+    found = sum(not step["needs"] for step in second)
+    done = all(step["status"] == "done" for step in second)
+    return bool(second) and done and found >= wanted
+
+
+def _names(steps: Sequence[Step]) -> str:
+    return ", ".join(f"{step['id']} ({step['tool']})" for step in steps)

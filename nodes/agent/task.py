@@ -8,17 +8,20 @@ from typing import Final
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import TierCall
-from tandem.nodes.agent.dispatching import unresolved
+from tandem.nodes.agent.dispatching import made_up, unresolved
 from tandem.nodes.agent.grounding import unused_numbers
 from tandem.nodes.agent.plan_prompt import request_text
 from tandem.nodes.agent.synthesis import check_synthesis, synthesise
+from tandem.nodes.agent.unread import asks_unread
 from tandem.nodes.stages import Judgement
 from tandem.nodes.task import Prepared
 from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Verdict
+from tandem.routing.policy import UNVERIFIED
 
 NO_KNOWLEDGE: Final = (
     "there is no knowledge base here, so nothing was looked up in one: `tandem index build FOLDER`"
 )
+UNREAD: Final = f"{UNVERIFIED}what the request names to look up was not looked up"
 UNUSED: Final = "doubtful: a number that the request names was used by no step"
 
 
@@ -58,7 +61,11 @@ class Agent:
         steps = prepared["steps"]
         lacks = [f"{step['id']} ({step['tool']})" for step in unresolved(steps)]
         notes = [f"partial: nothing came of {', '.join(lacks)}"] if lacks else []
-        notes += [NO_KNOWLEDGE] if lacks and not prepared.get("has_knowledge", True) else []
+        notes += made_up(steps)
+        if not prepared.get("has_knowledge", True):
+            unread = asks_unread(prepared["request_text"], steps)
+            notes += [UNREAD] if unread else []
+            notes += [NO_KNOWLEDGE] if lacks or unread else []
         notes += [prepared["limit"]] if prepared["limit"] else []
         if unused_numbers([step["arguments"] for step in steps], prepared["request_text"]):
             notes.append(UNUSED)

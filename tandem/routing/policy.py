@@ -13,6 +13,9 @@ from tandem.settings import Rule
 DEGRADED: Final = "degraded: the private SLM does a task that is the LLM's"
 """Marks a decision under which even an answer of the SLM's that passes the gates leaves as
 unverified."""
+UNVERIFIED: Final = "unverified: "
+"""Begins a reason, a decision's or a verdict's note, for which an answer that passes the gates
+leaves as unverified, whoever gave it."""
 
 
 @dataclass(frozen=True)

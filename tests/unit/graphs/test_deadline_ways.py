@@ -9,7 +9,7 @@ import pytest
 
 from tandem.errors import DeadlineExceeded
 from tandem.nodes.record import outcome
-from tandem.routing.policy import DEGRADED
+from tandem.routing.policy import DEGRADED, UNVERIFIED
 from tests.unit.graphs.ways import (
     SENTIMENT,
     SOON,
@@ -92,6 +92,17 @@ def test_the_mark_does_not_bind_what_the_llm_did_after_all(tier: str, status: st
         "decision": decision(reasons=[DEGRADED]),
     }
     assert outcome(state, "unverified") == (status, None)
+
+
+@pytest.mark.parametrize("of_decision", [True, False])
+def test_a_reason_that_says_unverified_holds_whoever_answered(of_decision: bool) -> None:
+    why = [f"{UNVERIFIED}a person has to look"]
+    state: Any = {
+        "attempts": [attempt(tier="llm")],
+        "verdicts": [{**verdict(), "notes": [] if of_decision else why}],
+        "decision": decision(reasons=why if of_decision else []),
+    }
+    assert outcome(state, "unverified") == ("unverified", None)
 
 
 def test_the_time_that_the_llm_usually_takes_is_part_of_what_it_would_have_cost(

@@ -11,6 +11,7 @@ from tandem.nodes.agent.dispatching import (
     carried_out,
     cut_short,
     failed,
+    made_up,
     may_replan,
     unresolved,
 )
@@ -115,6 +116,15 @@ def test_an_effect_is_neither_repeated_nor_asked_for_again(status: Any) -> None:
         "s1 was the same call.",
         [],
     )
+
+
+def test_what_was_done_in_place_of_a_failed_step_is_told() -> None:
+    lost, other = failed_step("s1", "look"), done_step("s2", "look", 1)
+    second: Step = {**done_step("s3", "send", 2), "again": True}
+    assert unresolved([lost, other, second]) == []
+    assert made_up([lost, other, second]) == ["s1 (look) failed; s3 (send) was carried out instead"]
+    assert made_up([lost, other]) == made_up([other, second]) == []
+    assert made_up([lost, failed_step("s2", "look"), second]) == []  # told as lacking
 
 
 def test_a_limit_ends_what_is_planned() -> None:
