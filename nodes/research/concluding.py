@@ -129,7 +129,8 @@ def faults(
         )
     if right_arithmetic(text):
         wrong.append("a calculation is wrong")
-    return wrong + [each["detail"] for each in unanswered(text, prepared["question"])]
+    lacks = unanswered(text, prepared["question"], output.get("answered", "all"))
+    return wrong + [each["detail"] for each in lacks]
 
 
 def _objection(text: str, wrong: Sequence[str]) -> list[Message]:

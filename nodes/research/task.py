@@ -14,13 +14,14 @@ from typing import Any
 
 from tandem.errors import InvalidRequest
 from tandem.models.tier import TierCall
-from tandem.nodes.research.answering import unanswered
+from tandem.nodes.research.answering import doubts, unanswered
 from tandem.nodes.research.citing import uncited_numbers, unknown_marks
 from tandem.nodes.research.collection import collection_of, refuse_unreadable
 from tandem.nodes.research.concluding import conclude, not_found
 from tandem.nodes.research.findings import coverage, whole_passages
 from tandem.nodes.research.records import UNREAD, Coverage, Documents, Finding
 from tandem.nodes.rule import rule_attempt
+from tandem.nodes.stages import Judgement
 from tandem.nodes.task import Prepared
 from tandem.nodes.texts import earlier_turns
 from tandem.quality.arithmetic import right_arithmetic
@@ -87,8 +88,16 @@ class Research:
             + _uncited(output, findings)
             + _groundless(text, findings, prepared["question"])
             + right_arithmetic(text)
-            + unanswered(text, prepared["question"])
+            + unanswered(text, prepared["question"], output.get("answered", "all"))
         )
+
+    def judge(self, prepared: Prepared, attempt: Attempt) -> Judgement:
+        """No score: nothing is promised of an answer. The notes say what it may lack."""
+        output = attempt["output"]
+        if not (isinstance(output, Mapping) and output.get("found") and output.get("text")):
+            return Judgement()
+        told = doubts(output["text"], prepared["question"], output.get("answered", "all"))
+        return Judgement(notes=told)
 
     def repair(
         self, prepared: Prepared, rejected: Attempt, verdict: Verdict, tier: TierCall

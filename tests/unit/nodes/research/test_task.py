@@ -55,6 +55,15 @@ def test_the_gates(task: Research, made: Attempt, gates: list[str]) -> None:
     assert [failure["gate"] for failure in task.check(prepared(), made)] == gates
 
 
+def test_a_number_that_is_lacking_beside_another_question_is_noted(task: Research) -> None:
+    known = {**prepared(), "question": "Who decides how much is paid?"}
+    made = attempt({**output("The board decides [1].", "1"), "answered": "all"})
+    assert [each["gate"] for each in task.check(known, made)] == []
+    assert "asks for a number" in task.judge(known, made).notes[0]
+    assert not task.judge(known, attempt(output("", found=False))).notes
+    assert not task.judge(known, attempt(None)).notes
+
+
 def test_on_one_tier_the_passages_are_read_in_one_prompt(task: Research) -> None:
     ready = task.prepare({"text": "What does a locker cost?"}, PROFILE)
     tier = FakeTierCall([RIGHT])
