@@ -6,14 +6,18 @@ Of a hosted model nothing but the settings is known: its server was started with
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from tandem.errors import SettingsError
+from tandem.errors import InvalidRequest, SettingsError, TandemError
 from tandem.models.adapters import AdapterCard, Adapters
 from tandem.models.promoted import PromotedFile
 from tandem.services import Services
+
+_log: Final = logging.getLogger(__name__)
 
 
 class WithChallenger(Adapters):
@@ -25,6 +29,21 @@ class WithChallenger(Adapters):
 
     def in_force(self) -> dict[str, AdapterCard]:
         """See Adapters; the challenger stands in its slot."""
+        return self._cards
+
+
+class _Without(Adapters):
+    """The adapters in force as they would be after a rollback of one."""
+
+    def __init__(self, own: Adapters, card: AdapterCard) -> None:
+        super().__init__(own.folder)
+        self._cards = {slot: one for slot, one in own.in_force().items() if slot != card.slot}
+        if earlier := own.promoted().get(card.slot, [])[:-1]:
+            with suppress(InvalidRequest):  # a card that is gone: the model as it is
+                self._cards[card.slot] = own.get(earlier[-1])
+
+    def in_force(self) -> dict[str, AdapterCard]:
+        """See Adapters; in its slot stands the one before it."""
         return self._cards
 
 
@@ -59,9 +78,13 @@ def put_in_force(
     """
     adapters = services.adapters
     old = adapters.served_with(card.base_sha256)
-    _warm(services, card, WithChallenger(adapters, card).served_with(card.base_sha256))
-    _change(adapters, card.name, lambda now: replace(now, quality=quality))
-    promoted = adapters.promote(card.name, instead_of)
+    new = WithChallenger(adapters, card).served_with(card.base_sha256)
+    _warm(services, card.task, new)
+    try:
+        promoted = adapters.promote(card.name, instead_of, quality)
+    except TandemError:
+        retire(services, card.task, new)
+        raise
     retire(services, card.task, old)
     return promoted
 
@@ -74,13 +97,22 @@ def note_duel(adapters: Adapters, card: AdapterCard, duel: Mapping[str, Any]) ->
 
 def take_out_of_force(services: Services, name: str) -> str:
     """Take the adapter `name` out of force; the name of what answers now, empty for the model as it
-    is. Raises InvalidRequest where it is not in force."""
+    is. Raises InvalidRequest where it is not in force.
+
+    What answers then is started first. Where that fails the adapter is taken out all the same: a
+    way back must not hang on a server.
+    """
     adapters = services.adapters
     card = next((one for one in adapters.in_force().values() if one.name == name), None)
-    old = adapters.served_with(card.base_sha256) if card else []
+    if card is None:
+        return adapters.rollback(name)
+    old = adapters.served_with(card.base_sha256)
+    try:
+        _warm(services, card.task, _Without(adapters, card).served_with(card.base_sha256))
+    except TandemError as error:
+        _log.warning("The server without %s is not up yet; it starts when asked. %s", name, error)
     before = adapters.rollback(name)
-    if card is not None:
-        retire(services, card.task, old)
+    retire(services, card.task, old)
     return before
 
 
@@ -97,7 +129,7 @@ def _change(adapters: Adapters, name: str, change: Callable[[AdapterCard], Adapt
         adapters.write(change(adapters.get(name)))
 
 
-def _warm(services: Services, card: AdapterCard, held: Sequence[AdapterCard]) -> None:
-    name = services.settings.chain("slm", card.task)[0]
+def _warm(services: Services, task: str, held: Sequence[AdapterCard]) -> None:
+    name = services.settings.chain("slm", task)[0]
     if services.settings.models[name].backend == "embedded":
         services.servers.warm(name, held)

@@ -15,7 +15,8 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -174,21 +175,24 @@ class Adapters:
         they cannot be read."""
         return self._promoted.read()
 
-    def promote(self, name: str, instead_of: str | None = None) -> AdapterCard:
+    def promote(
+        self, name: str, instead_of: str | None = None, quality: Mapping[str, Any] | None = None
+    ) -> AdapterCard:
         """Put a finished adapter in force for its slot.
 
         Parameters
         ----------
         instead_of: the adapter that must be in force until now, empty for none: what this one was
             compared with. None: whatever is.
+        quality: what the card tells of that comparison from now on.
 
         Raises
         ------
         InvalidRequest: there is no such adapter, it is in force, or `instead_of` is not.
         ModelFileError: its file is not as it was made, or the folder cannot be written.
         """
-        card = self.get(name)
         with self._promoted.locked():
+            card = self.get(name)
             self.check(card)
             slots = self.promoted()
             history = slots.get(card.slot, [])
@@ -199,8 +203,17 @@ class Adapters:
                     "What is in force changed since the comparison.",
                     "Compare again; nothing was changed.",
                 )
-            self._promoted.write({**slots, card.slot: [*history, name]})
-        return card
+            told = card if quality is None else replace(card, quality=dict(quality))
+            if told is not card:
+                self.write(told)
+            try:
+                self._promoted.write({**slots, card.slot: [*history, name]})
+            except ModelFileError:
+                if told is not card:
+                    with suppress(ModelFileError):
+                        self.write(card)
+                raise
+        return told
 
     def rollback(self, name: str) -> str:
         """Take the adapter `name` out of force, also where nothing but its name is left; the name

@@ -198,6 +198,8 @@ def test_what_comes_into_force_during_the_comparison_is_noticed(tmp_path: Path) 
     challenge = replace(house.challenge, progress=between)
     with pytest.raises(InvalidRequest, match="changed since the comparison"):
         challenge.promote(card, challenge.duel(card, house.given))
+    assert house.store.get("first").quality == {}
+    assert house.servers.retired[-1] == house.servers.warmed[-1]
 
 
 HOSTED: dict[str, Any] = {
@@ -228,9 +230,28 @@ def test_a_rollback_ends_the_server_that_held_it(tmp_path: Path) -> None:
     house.card()
     house.store.promote("first")
     assert take_out_of_force(house.services, "first") == ""
+    assert house.servers.warmed == [[]]
     assert house.servers.retired == [["first"]]
     with pytest.raises(InvalidRequest, match="not in force"):
         take_out_of_force(house.services, "first")
+
+
+def test_what_a_rollback_leads_to_is_up_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, plain=0.6, tuned=0.95)
+    for name in ("first", "second"):
+        house.card(name)
+        house.store.promote(name)
+    assert take_out_of_force(house.services, "second") == "first"
+    assert house.servers.warmed == [["first"]]
+
+    def down(model: str, held: list[AdapterCard]) -> None:
+        raise ModelUnavailable("The server does not start.", "")
+
+    monkeypatch.setattr(house.servers, "warm", down)
+    assert take_out_of_force(house.services, "first") == ""
+    assert house.store.in_force() == {}
 
 
 def test_one_whose_folder_is_gone_is_taken_out_of_force_all_the_same(tmp_path: Path) -> None:
