@@ -32,6 +32,9 @@ _WORDS: Final[Mapping[str, str]] = {
     "too_short": "must have at least {min_length} entries",
 }
 """By pydantic's type of error; what is filled in comes from the tool's own schema."""
+BY_CONTENT: Final = (
+    "Documents come by content only: `name`, and `text`, or `data` (base64) with its `media_type`."
+)
 _OTHER: Final = "does not fit the tool's schema"
 
 
@@ -55,10 +58,21 @@ def check_arguments(tool: Tool, arguments: Mapping[str, Any]) -> None:
     if unknown := len(arguments.keys() - set(known)):
         each = "an argument that is" if unknown == 1 else f"{unknown} arguments that are"
         raise InvalidRequest(f"{tool.name} was called with {each} not known.", takes)
+    _check_documents(tool.name, arguments.get("documents"))
     try:
         tool.fn_metadata.validate_arguments(dict(arguments))
     except ValidationError as error:
         raise InvalidRequest(f"{tool.name}: {_wrong(error)}.", takes) from None
+
+
+def _check_documents(tool: str, documents: Any) -> None:
+    """Said before anything is called missing: whoever gives a path takes it for the content."""
+    known = Document.__annotations__.keys()
+    for document in documents if isinstance(documents, list) else ():
+        if isinstance(document, Mapping) and (unknown := document.keys() - known):
+            which = "`path`, which" if "path" in unknown else "a field that"
+            what = f"{tool}: a document has {which} is not known; no file was read."
+            raise InvalidRequest(what, BY_CONTENT)
 
 
 def _wrong(error: ValidationError) -> str:

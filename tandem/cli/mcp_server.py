@@ -205,9 +205,10 @@ class Served:
 
 
 def words_of(error: Exception, settings: Settings) -> str:
-    """What a client is told of an error, with its code."""
+    """What a client is told of an error, with its code and, unless it was refused, its run."""
     told = error if isinstance(error, TandemError) else unexpected(error)
-    run = f" Run {told.answer['run_id']}." if told.answer else ""
+    began = None if isinstance(told, InvalidRequest) else told.answer
+    run = f" Run {began['run_id']}." if began else ""
     words = masked(told, settings)
     return f"{words} ({words.code}){run}"
 
@@ -221,7 +222,7 @@ def build_server(served: Served) -> MCPServer:
     """
     try:
         from mcp.server.mcpserver import MCPServer
-        from mcp.server.mcpserver.exceptions import ToolError
+        from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 
         from tandem.cli.mcp_arguments import check_arguments, strict_tool
     except ImportError as error:
@@ -233,15 +234,24 @@ def build_server(served: Served) -> MCPServer:
     tools = {name: strict_tool(tool, name) for name, tool in served.tools().items()}
 
     class Server(MCPServer):
-        """Looks at the arguments before the `mcp` package does."""
+        """Looks at the arguments before the `mcp` package does, and tells errors without its words:
+        it puts the tool's name before them, and quotes the name of one that does not exist."""
 
         async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
             try:
-                if name in tools:
-                    check_arguments(tools[name], arguments)
+                if name not in tools:
+                    raise InvalidRequest("There is no such tool.", f"Tools: {', '.join(tools)}.")
+                check_arguments(tools[name], arguments)
             except InvalidRequest as error:
                 raise ToolError(words_of(error, settings)) from None
-            return await super().call_tool(name, arguments, context)
+            try:
+                return await super().call_tool(name, arguments, context)
+            except UnexpectedToolError:
+                raise
+            except ToolError as error:
+                raise (
+                    error.__cause__ if isinstance(error.__cause__, ToolError) else error
+                ) from None
 
     return Server(
         "tandem", instructions=INSTRUCTIONS, log_level="ERROR", tools=list(tools.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -14,7 +13,6 @@ from tandem.records import Request
 from tandem.settings import Limits
 
 _ADAPTER: Final = TypeAdapter(Request)
-_TASK_NAME: Final = re.compile(r"[A-Za-z][A-Za-z_-]{0,59}")
 
 
 def validate(raw: Any, limits: Limits, tasks: Collection[str]) -> Request:
@@ -37,18 +35,12 @@ def validate(raw: Any, limits: Limits, tasks: Collection[str]) -> Request:
         raise InvalidRequest("The request is empty.", "Give it a text or a document.")
     if (task := request.get("task")) and task not in tasks:
         raise InvalidRequest(
-            f"The task {_named(task)}is not known.", f"Known tasks: {', '.join(sorted(tasks))}."
+            "The task that was declared is not known.", f"Known tasks: {', '.join(sorted(tasks))}."
         )
     _check_deadline(request.get("deadline_ms"), limits.max_deadline_ms)
     if (quality := request.get("quality")) is not None and not 0 <= quality <= 1:
         raise InvalidRequest("quality is not between 0 and 1.", "Give a share of right answers.")
     return request
-
-
-def _named(task: str) -> str:
-    """The task where it looks like a name: anything else may be a piece of somebody's data, and cut
-    short it would not be told as such."""
-    return f"{task!r} " if _TASK_NAME.fullmatch(task) else "that was declared "
 
 
 def _check_deadline(deadline_ms: int | None, most: int) -> None:

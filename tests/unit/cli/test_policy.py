@@ -122,7 +122,7 @@ def test_explain_shows_a_past_run_without_its_texts(tmp_path: Path, run: Run) ->
         ((), "Nothing to explain"),
         (("QUINCE", "--run", "r1"), "A text and a run"),
         (("--run", "r1"), "holds no run of that id"),
-        (("QUINCE", "--task", "dance"), "'dance' is not known"),
+        (("QUINCE", "--task", "dance"), "The task that was declared is not known"),
         (("QUINCE", "--latency", "soon"), "latency"),
     ],
 )

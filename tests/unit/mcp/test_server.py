@@ -16,6 +16,7 @@ from mcp import Client
 
 from tandem.app import Tandem
 from tandem.cli.mcp_server import Served, build_server
+from tandem.errors import ModelUnavailable
 from tandem.graphs.hybrid import build
 from tandem.models.cancel import pause
 from tests.unit.runs.house import NOTE, REQUEST, House, plan
@@ -103,7 +104,40 @@ async def test_errors_come_in_tandems_words_and_masked(tmp_path: Path) -> None:
     assert [each.is_error for each in (unknown, empty, long, bad)] == [True] * 4
     assert "ada@example.org" not in unknown.content[0].text
     assert "(invalid_request)" in unknown.content[0].text
+    assert "`path`, which is not known" in bad.content[0].text
+    assert "by content only" in bad.content[0].text
     assert "(invalid_request)" in long.content[0].text
+
+
+async def test_a_refused_request_quotes_nothing_and_is_told_in_tandems_words(
+    tmp_path: Path,
+) -> None:
+    async with client(tmp_path) as asked:
+        task = await asked.call_tool("tandem_ask", {"text": "x", "task": "QUINCE"})
+        tool = await asked.call_tool("QUINCE", {"text": "x"})
+        field = {"text": "x", "documents": [{"name": "a", "QUINCE": "x"}]}
+        document = await asked.call_tool("tandem_ask", field)
+    for told, begins in (
+        (task, "The task that was declared is not known. Known tasks: "),
+        (tool, "There is no such tool. Tools: tandem_ask, "),
+        (document, "tandem_ask: a document has a field that is not known; no file was read."),
+    ):
+        said = told.content[0].text
+        assert told.is_error
+        assert said.startswith(begins)
+        assert said.endswith("(invalid_request)")  # and no run
+        assert "QUINCE" not in said
+
+
+async def test_what_failed_names_its_run(tmp_path: Path) -> None:
+    down = ModelUnavailable("It is down.", "Wait.")
+    with House(tmp_path).tandem(down, slm=[down]) as made:
+        async with Client(build_server(Served(made))) as asked:
+            told = await asked.call_tool("tandem_sentiment", {"text": "Nice.", "labels": LABELS})
+    said = told.content[0].text
+    assert told.is_error
+    assert not said.startswith("Error executing")
+    assert re.search(r"\(\w+\) Run \w+\.$", said)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +154,7 @@ async def test_errors_come_in_tandems_words_and_masked(tmp_path: Path) -> None:
         ("ask", {"text": "x", "sensitivity": "QUINCE"}, "sensitivity must be one of 'none'"),
         ("ask", {"text": "x", "quality": 7}, "quality must be at most 1"),
         ("ask", {"text": "x", "deadline_ms": "QUINCE"}, "deadline_ms must be a whole number"),
-        ("ask", {"text": "x", "documents": [{"QUINCE": "x"}]}, "documents.0.name is missing"),
+        ("ask", {"text": "x", "documents": [{"text": "x"}]}, "documents.0.name is missing"),
         ("extract", {"text": "x", "output_schema": 7}, "output_schema must be an object or must"),
         ("report", {"days": 0}, "days must be at least 1"),
     ],
