@@ -106,7 +106,9 @@ def _outcomes(lines: list[TaskReport]) -> Table:
     )  # fmt: skip
     for line in lines:
         share = _percent(line["escalated_share"])
-        escalated = f"{line['escalated']}/{line['slm_runs']} ({share})" if line["slm_runs"] else "-"
+        escalated = (
+            f"{line['escalated']}/{line['local_runs']} ({share})" if line["local_runs"] else "-"
+        )
         counts = ("runs", "accepted", "unverified", "needs_review", "failed", "running")
         table.add_row(
             line["task"],

@@ -57,8 +57,8 @@ class TaskReport(TypedDict):
     unverified: int
     needs_review: int
     failed: int
-    slm_runs: int
-    """Runs with an SLM attempt at the task, whatever else they had."""
+    local_runs: int
+    """Runs that a head or the SLM tried, whatever else they had."""
     escalated: int
     """Of these, the ones that went on to the LLM."""
     escalated_share: float | None
@@ -95,7 +95,7 @@ class Sum:
     inputs: Counter[str] = field(default_factory=Counter)
     outputs: Counter[str] = field(default_factory=Counter)
     sub_runs: int = 0
-    slm_runs: int = 0
+    local_runs: int = 0
     escalated: int = 0
     cost: float = 0.0
     finished_cost: float = 0.0
@@ -111,8 +111,8 @@ class Sum:
             self.sub_runs += 1
             return
         self.statuses[row["status"]] += 1
-        self.slm_runs += row["by_slm"]
-        self.escalated += row["by_slm"] and row["by_llm"]
+        self.local_runs += row["by_local"]
+        self.escalated += row["by_local"] and row["by_llm"]
         if row["error_code"]:
             self.errors[row["error_code"]] += 1
         if row["status"] in _SERVED and row["tier"]:
@@ -152,9 +152,9 @@ class Sum:
             "unverified": self.statuses["unverified"],
             "needs_review": self.statuses["needs_review"],
             "failed": self.statuses["failed"],
-            "slm_runs": self.slm_runs,
+            "local_runs": self.local_runs,
             "escalated": self.escalated,
-            "escalated_share": _share(self.escalated, self.slm_runs),
+            "escalated_share": _share(self.escalated, self.local_runs),
             "answered_by": dict(sorted(self.answered_by.items())),
             "cost": self.cost,
             "finished_cost": self.finished_cost,

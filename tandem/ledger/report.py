@@ -133,11 +133,11 @@ def _wanted(
     return wanted
 
 
-def _tried_on(tier: str) -> ColumnElement[bool]:
-    """Whether the run had an attempt at its task on `tier`; reading the task is none."""
+def _tried_on(*tiers: str) -> ColumnElement[bool]:
+    """Whether the run had an attempt at its task on one of `tiers`; reading the task is none."""
     of_run = attempts.c.run_id == runs.c.id
     at_task = or_(attempts.c.purpose != "classify", attempts.c.purpose.is_(None))
-    return exists().where(of_run, at_task, attempts.c.tier == tier)
+    return exists().where(of_run, at_task, attempts.c.tier.in_(tiers))
 
 
 def _runs_query(wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
@@ -148,7 +148,7 @@ def _runs_query(wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
             *columns,
             _of_root("task").label("root_task"),
             _root.c.id.is_not(None).label("is_sub"),
-            _tried_on("slm").label("by_slm"),
+            _tried_on("head", "slm").label("by_local"),
             _tried_on("llm").label("by_llm"),
         )
         .select_from(_WITH_ROOT)

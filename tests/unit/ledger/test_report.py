@@ -68,13 +68,25 @@ def test_rejected_slm_calls_count_as_cost(ledger: Ledger) -> None:
     assert math.isclose(total["saving"], 0.03 - 0.022)
     assert total["saving_share"] == pytest.approx(0.008 / 0.03)
     assert total["estimated_share"] == pytest.approx(0.01 / 0.03)
-    assert (total["slm_runs"], total["escalated"], total["escalated_share"]) == (2, 1, 0.5)
+    assert (total["local_runs"], total["escalated"], total["escalated_share"]) == (2, 1, 0.5)
     assert total["answered_by"] == {"llm": 1, "slm": 1}
     assert total["calls"] == {"llm": 2, "slm": 2}
     assert total["tokens"]["slm"] == {"input": 200, "output": 20}
     assert total["gates"] == [{"gate": "grounded", "count": 1}, {"gate": "schema", "count": 1}]
     assert total["latency"]["slm"] == {"count": 1, "p50": 1.0, "p95": 1.0}
     assert total["latency"]["all"]["p50"] == 2.0
+
+
+def test_what_a_head_rejected_and_the_llm_answered_is_escalated(ledger: Ledger) -> None:
+    """The shares of an audit rest on it: else every ledger of a head would show no failure."""
+    slm_run(ledger, "r1")
+    ledger.start("r2", {"text": "x"}, profile(task="faq"), decision())
+    ledger.add_attempt("r2", attempt("a1", tier="head"))
+    ledger.add_verdict("r2", verdict("a1", accepted=False, gates=("score",)))
+    ledger.add_attempt("r2", attempt("a2", tier="llm"))
+    ledger.finish("r2", answer("r2", tier="llm", profile=profile(task="faq")))
+    figures = report(ledger)
+    assert (figures["total"]["local_runs"], figures["total"]["escalated"]) == (2, 1)
 
 
 def test_the_llm_alone_being_cheaper_shows_as_a_negative_saving(ledger: Ledger) -> None:
@@ -89,7 +101,7 @@ def test_reading_the_task_is_no_attempt_at_it(ledger: Ledger) -> None:
     ledger.add_attempt("r1", attempt("a", tier="llm"))
     ledger.finish("r1", answer("r1", tier="llm"))
     total = report(ledger)["total"]
-    assert (total["slm_runs"], total["escalated"]) == (0, 0)
+    assert (total["local_runs"], total["escalated"]) == (0, 0)
     assert total["cost"] == pytest.approx(0.002)
 
 
