@@ -49,8 +49,7 @@ class Unfinished(NamedTuple):
 def unfinished(request: Request) -> Unfinished | None:
     """The text that `request` asks to go on with; None where it asks for a new one."""
     turns = [turn for turn in request.get("messages", []) if turn["role"] != "system"]
-    asks = bool(_CONTINUE.match(request["text"])) and word_count(request["text"]) <= _MOST_WORDS
-    if not asks or not any(turn["role"] == "assistant" for turn in turns):
+    if not _asks_on(request["text"]) or not any(turn["role"] == "assistant" for turn in turns):
         return None
     first = _first_brief(turns)
     text = _joined([turn["content"] for turn in turns[first + 1 :] if turn["role"] == "assistant"])
@@ -68,15 +67,19 @@ def unfinished(request: Request) -> Unfinished | None:
 
 
 def _first_brief(turns: Sequence[Message]) -> int:
-    """Position of the last turn of the user's that is more than "continue"; -1: there is none."""
-    return next(
-        (
-            at
-            for at in range(len(turns) - 1, -1, -1)
-            if turns[at]["role"] == "user" and not _CONTINUE.match(turns[at]["content"])
-        ),
-        -1,
-    )
+    """Position of the last turn of the user's that is more than "continue"; -1: there is none.
+
+    What comes before any answer has nothing to go on with, whatever it begins with ("Resume of our
+    review, 1500 words").
+    """
+    users = [at for at, turn in enumerate(turns) if turn["role"] == "user"]
+    answer = next(at for at, turn in enumerate(turns) if turn["role"] == "assistant")
+    briefs = [at for at in users if at < answer or not _asks_on(turns[at]["content"])]
+    return briefs[-1] if briefs else -1
+
+
+def _asks_on(text: str) -> bool:
+    return _CONTINUE.match(text) is not None and word_count(text) <= _MOST_WORDS
 
 
 def _joined(texts: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ MORE_TIME: Final = (
 OUT_OF_TIME: Final = (
     "time was up with {done} of {planned} sections written; they are kept in the draft. To go on, "
     'send it back as an earlier answer and say "continue" (tandem ask REQUEST --continue FILE, '
-    "FILE being the draft, or the answer that --json gave). " + MORE_TIME[0].lower() + MORE_TIME[1:]
+    "FILE being the answer as --json > FILE keeps it). " + MORE_TIME[0].lower() + MORE_TIME[1:]
 )
 
 

@@ -30,11 +30,14 @@ from tandem.records import Attempt, GateFailure, Profile, Request, TierName, Ver
 from tandem.services import Services
 
 TURN_TOKENS: Final = 400
+REFUSAL_WORDS: Final = 40
+"""A later section of more words that begins with what there is not is no refusal."""
 ONE_SHOT_PASSAGES: Final = 8
 ONE_SHOT_SYSTEM: Final = (
     "Write the text that the user asks for: complete, of the length asked for, as Markdown with a "
     "title and a heading (##) a section. Invent no figures."
 )
+_IMPERSONAL: Final = re.compile(r"\W*(?:there|it|this|that|the|these|none|no|not)\b", re.I)
 _ENGLISH: Final = re.compile(r"\b(?:the|of|and|a|to|for|in|on|about|write|with|an|is)\b", re.I)
 
 
@@ -126,7 +129,8 @@ class Longform:
         return tier.attempt(output, signals=signals)
 
     def check(self, prepared: Prepared, attempt: Attempt) -> list[GateFailure]:
-        """Gates not_empty, not_refusal (of any section), no_placeholder; sections (all that were
+        """Gates not_empty, not_refusal (of the first section, or of a later one that says next to
+        nothing else), no_placeholder; sections (all that were
         planned are there), length, citation (every one has its source), repeats."""
         output = attempt["output"]
         if failed := not_empty(output):
@@ -135,7 +139,7 @@ class Longform:
             output = {**output, "sections": [], "missing": [], "stopped": ""}
         body = body_of(output["text"])
         pieces = [one["text"] for one in output["sections"] if one["text"]] or [body]
-        refused = next(filter(None, map(not_refusal, pieces)), [])
+        refused = next(filter(None, map(_declined, pieces, range(len(pieces)))), [])
         failed = _complete(output) + _length(body, prepared["length"])
         failed += refused + _citations(body, output["sources"]) + _repeats(body)
         return failed + _places(body, prepared["brief"])
@@ -201,6 +205,14 @@ def _with_turns(brief: str, request: Request) -> str:
         return brief
     said = "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
     return f"{brief}\nEarlier in the conversation:\n{head_and_tail(said, TURN_TOKENS)}"
+
+
+def _declined(piece: str, at: int) -> list[GateFailure]:
+    """Not of a later section that says what there is not, and goes on ("There is no information
+    before May. The audit starts in June..."). What speaks of itself ("I cannot help") declines,
+    however long: a short section is asked to go on."""
+    reports = at > 0 and _IMPERSONAL.match(piece) and word_count(piece) > REFUSAL_WORDS
+    return [] if reports else not_refusal(piece)
 
 
 def _restored(section: Mapping[str, Any], output: Mapping[str, Any], plan: Prepared) -> Section:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from tandem.cli.continuing import CONTINUE, going_on
+from tandem.cli.continuing import CONTINUE, DRAFT, going_on
 from tandem.cli.requests import EXIT_BY_STATUS, schema_of, text_of
 from tandem.cli.sources import coverage_text, decided_by, sources_text, with_left_out
 from tandem.errors import TandemError
@@ -38,7 +38,7 @@ def command(
     go_on: Annotated[
         Path | None,
         typer.Option(
-            "--continue", help="An unfinished text, or its answer as JSON: write the rest of it."
+            "--continue", help="An unfinished text's answer (--json > FILE): write the rest of it."
         ),
     ] = None,
     sensitivity: Annotated[str, typer.Option(help="Raise the sensitivity.")] = "",
@@ -104,7 +104,7 @@ def show(answer: Answer, currency: str, as_json: bool) -> None:
         typer.echo(_readable(answer["output"]))
     elif answer["draft"] is not None:
         # Not on stdout: a script that reads it must not take a draft for an answer.
-        typer.echo(f"[{answer['status']}: this draft was not accepted]", err=True)
+        typer.echo(DRAFT.format(status=answer["status"]), err=True)
         typer.echo(_readable(answer["draft"]), err=True)
     for asked in answer.get("approvals", ()):
         typer.echo(question(asked), err=True)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
 from tandem.errors import InvalidRequest
 
 CONTINUE: Final = "continue"
+DRAFT: Final = "[{status}: this draft was not accepted]"
+"""What the command line says above a draft, on stderr."""
+_ABOVE: Final = re.compile(r"^\[\w{1,30}: this draft was not accepted\][ \t]*\n", re.MULTILINE)
+_BELOW: Final = re.compile(
+    r"^(?:[a-z_]{1,40}|-): \w{1,30} by [^\n]{1,200} in [\d.]{1,12} s, [^\n]*; run \w+$",
+    re.MULTILINE,
+)
+"""The line of figures that the command line says below one; its reasons follow."""
 
 
 def going_on(brief: str, file: Path) -> dict[str, Any]:
@@ -17,7 +26,8 @@ def going_on(brief: str, file: Path) -> dict[str, Any]:
     Parameters
     ----------
     brief: the request that began the text.
-    file: the text (Markdown), or the answer to that request as JSON.
+    file: the answer to that request as JSON, or its text (Markdown), be it as the command line
+        wrote it to stderr: its own lines are cut off.
 
     Raises
     ------
@@ -42,9 +52,9 @@ def _text_of(file: Path) -> str:
         why = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise InvalidRequest(
             f"{file} cannot be read: {why}. Nothing was run.",
-            "Give the draft, or the answer that --json gave, with --continue.",
+            "Give the answer that --json > FILE kept with --continue.",
         ) from None
-    text = raw
+    text = _draft_of(raw)
     if raw.lstrip().startswith("{"):
         try:
             answer = json.loads(raw)
@@ -54,6 +64,14 @@ def _text_of(file: Path) -> str:
     if not text.strip():
         raise InvalidRequest(
             f"{file} holds no text to go on with. Nothing was run.",
-            "Give the draft, or the answer that --json gave, with --continue.",
+            "Give the answer that --json > FILE kept with --continue.",
         )
     return text
+
+
+def _draft_of(raw: str) -> str:
+    """`raw` without what the command line said above and below a draft."""
+    above = _ABOVE.search(raw)
+    text = raw[above.end() :] if above else raw
+    below = _BELOW.search(text) if above else None
+    return text[: below.start()] if below else text

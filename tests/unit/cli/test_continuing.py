@@ -38,6 +38,30 @@ def test_a_text_that_time_ran_out_for_is_gone_on_with(
     assert len(further.fakes["llm"].prompts) == 3
 
 
+def test_what_the_command_line_said_of_a_draft_is_no_part_of_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, tmp_path / "a", TWO, prose(120, "a"), DeadlineExceeded("Late.", "Wait."))
+    first = run("ask", BRIEF, "--task", "longform")
+    assert "not accepted" in first.err
+    file = tmp_path / "begun.md"
+    file.write_text("A line of a log.\n" + first.err)
+    further = use(monkeypatch, tmp_path / "b", outline("Who waters"), prose(120, "b"), TOP)
+    told = run("ask", BRIEF, "--continue", file)
+    assert told.code == 0, told.err
+    assert prose(120, "a") in told.out
+    seen = told.out + json.dumps([each.messages for each in further.fakes["llm"].prompts])
+    for own in ("not accepted", "time was up", "all-LLM", "A line of a log"):
+        assert own not in seen
+
+
+def test_what_to_do_next_names_the_answer_as_json(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, tmp_path / "a", TWO, prose(120, "a"), DeadlineExceeded("Late.", "Wait."))
+    assert "--json > FILE" in run("ask", BRIEF, "--task", "longform").err
+
+
 @pytest.mark.parametrize("content", [None, "", "{}", '{"output": null, "draft": null}'])
 def test_nothing_to_go_on_with_is_told(run: Run, tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "begun"

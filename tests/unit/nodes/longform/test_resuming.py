@@ -36,6 +36,25 @@ def test_sections_and_brief_are_read_back() -> None:
     assert found.open_end
 
 
+LONG_FINISH = f"Finish report: write 1500 words on {'what the gardens need, ' * 5}please."
+
+
+@pytest.mark.parametrize(
+    ("brief", "before"),
+    [
+        ("Resume of our Q3 security review, 1500 words", []),
+        (LONG_FINISH, []),
+        (LONG_FINISH, [("user", "Hello"), ("assistant", "Hi.")]),
+    ],
+)
+def test_a_brief_may_begin_like_continue(brief: str, before: list[tuple[str, str]]) -> None:
+    said = [*before, ("user", brief), ("assistant", HALF), ("user", "go on"), ("assistant", HALF)]
+    turns = [{"role": role, "content": content} for role, content in said]
+    found = unfinished(cast("Request", {"text": "continue", "messages": turns}))
+    assert found is not None
+    assert found.brief == brief
+
+
 def test_sources_are_known_again() -> None:
     section: Any = {
         "title": "Tools",

@@ -65,6 +65,18 @@ def test_a_refusal_is_no_text_in_whatever_section(at: int) -> None:
     assert attempted(TWO, *sections, TOP)[1] == ["not_refusal"]
 
 
+def test_a_later_section_may_begin_with_what_there_is_not() -> None:
+    silent = "There is no information in the log before May. The audit therefore starts in June."
+    sections = [prose(120, "a"), f"{silent} {prose(110, 'b')}"]
+    attempt, failed, _ = attempted(TWO, *sections, TOP)
+    assert failed == []
+    # ...but not where that is next to all that it says.
+    alone = [*attempt["output"]["sections"][:1], {"text": silent}]
+    changed = cast("Attempt", {**attempt, "output": {**attempt["output"], "sections": alone}})
+    prepared = TASK.prepare({"text": BRIEF}, NO_PROFILE)
+    assert [one["gate"] for one in TASK.check(prepared, changed)] == ["not_refusal"]
+
+
 def test_an_error_in_mid_text_leaves_a_draft() -> None:
     late = DeadlineExceeded("The time ran out.", "Allow more.")
     attempt, failed, _ = attempted(TWO, prose(120, "a"), late)
