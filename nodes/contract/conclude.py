@@ -16,7 +16,7 @@ from tandem.nodes.contract.state import Asked, ContractState
 from tandem.nodes.contract.task import ContractReview, whole_usage
 from tandem.nodes.state import Context
 from tandem.records import Attempt, Decision, Usage
-from tandem.routing.policy import DEGRADED
+from tandem.routing.policy import DEGRADED, UNVERIFIED
 from tandem.services import Services
 
 LEFT_OPEN = "{n} of {total} hypotheses need a person's look"
@@ -93,16 +93,15 @@ def _rest(known: Prepared, made: Sequence[Attempt]) -> Usage:
 
 
 def _marked(state: ContractState, coverage: Mapping[str, Any]) -> Decision:
-    """The decision with who decided what; marked as degraded where anything is left to a person, or
-    where it is in doubt that this is a contract, and only there: what the head decided, the LLM
-    would not have been asked."""
+    """The decision with who decided what; marked as unverified where anything is left to a person,
+    or where it is in doubt that this is a contract, and as degraded only where the SLM had a say:
+    what the head decided, the LLM would not have been asked."""
     decision, left = state["decision"], coverage["undecided"]
-    reasons = [reason for reason in decision["reasons"] if reason != DEGRADED or state["open"]]
+    asked = state.get("judged", [])
+    by_slm = any(one["tier"] == "slm" and one["judged"] for one in asked)
+    reasons = [reason for reason in decision["reasons"] if reason != DEGRADED or by_slm]
     if said := [f"{coverage[key]} by {who}" for key, who in _WHO.items() if coverage[key]]:
         reasons.append(f"verdicts: {', '.join(said)}")
     doubts = [LEFT_OPEN.format(n=left, total=coverage["hypotheses"])] if left else []
     doubts += [DOUBTFUL_KIND] if coverage["doubtful_kind"] else []
-    if doubts:
-        reasons += doubts
-        reasons += [] if DEGRADED in reasons else [DEGRADED]
-    return {**decision, "reasons": reasons}
+    return {**decision, "reasons": [*reasons, *(f"{UNVERIFIED}{doubt}" for doubt in doubts)]}

@@ -11,6 +11,7 @@ from tandem.cli.sources import decided_by
 from tandem.errors import ModelUnavailable
 from tandem.graphs.contract import route_read
 from tandem.nodes.state import Context
+from tandem.routing.policy import DEGRADED
 from tests.unit.fakes import completion
 from tests.unit.graphs.ways import ask, said
 from tests.unit.nodes.contract.plain import UNTITLED
@@ -104,11 +105,25 @@ def test_private_only_holds_for_every_item(tmp_path: Path) -> None:
     assert answer["status"] == "unverified"
 
 
+def test_what_is_left_to_a_person_is_not_said_to_be_the_slms(tmp_path: Path) -> None:
+    down = ModelUnavailable("It is down.", "Wait.")
+    own = services(tmp_path, llm=[down], contracts={"least": 0.0})
+    for more in ({}, {"sensitivity": "secret"}):
+        answer = ask(own, {**REQUEST, "labels": ["nda-5", OWN], **more})
+        assert answer["status"] == "unverified"
+        assert said(answer, "verdicts: 1 by the head")
+        assert said(answer, "unverified: 1 of 2 hypotheses need a person's look")
+        assert DEGRADED not in answer["reasons"]
+        assert not said(answer, "head answer accepted")
+
+
 def test_the_slm_is_asked_instead_where_the_settings_say_so(tmp_path: Path) -> None:
     own = services(tmp_path, slm=["yes, passage 1"], contracts={"least": 1.0, "ask_slm": True})
     answer = ask(own, {**REQUEST, "labels": ["nda-5"], "sensitivity": "secret"})
     assert verdicts(answer) == {"nda-5": "entailment"}
     assert answer["output"]["verdicts"][0]["by"] == "slm"
+    assert answer["status"] == "unverified"
+    assert DEGRADED in answer["reasons"]
     assert not own.fakes["llm"].bound
 
 
