@@ -119,12 +119,12 @@ def call_tool(tool: Tool, arguments: Mapping[str, Any], *, seconds: float, chars
     ToolError: the tool failed.
     """
     validate_arguments(tool, arguments)
-    done: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
     def work() -> None:
         try:
             done.put((tool.run(arguments), None))
-        except Exception as error:  # handed over to the caller's thread, whatever it is
+        except BaseException as error:  # handed over to the caller's thread, `sys.exit` too
             done.put((None, error))
 
     # The copied context carries the tracing and the run's configuration into the thread.
@@ -152,7 +152,7 @@ def call_tool(tool: Tool, arguments: Mapping[str, Any], *, seconds: float, chars
     return _capped(tool.name, result, chars)
 
 
-def _crashed(tool: Tool, error: Exception) -> ToolError:
+def _crashed(tool: Tool, error: BaseException) -> ToolError:
     """An error that the tool did not foresee. Its own words may quote the request."""
     *_, last = traceback.extract_tb(error.__traceback__)
     log.warning("%s: %s in %s, line %s", tool.name, type(error).__name__, last.name, last.lineno)

@@ -56,6 +56,18 @@ def test_the_refusal_names_the_place_and_the_rule() -> None:
         call(lambda _: None, {"text": 3})
 
 
+@pytest.mark.parametrize("fault", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_a_tool_that_wants_to_end_the_process_has_failed_at_once(fault: BaseException) -> None:
+    def run(_: Any) -> None:
+        raise fault
+
+    begun = time.monotonic()
+    with pytest.raises(ToolError, match=rf"echo failed \({type(fault).__name__}\)") as caught:
+        call(run, seconds=5.0)
+    assert not isinstance(caught.value, ToolLate)
+    assert time.monotonic() - begun < 3
+
+
 def test_a_hanging_tool_is_left_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tandem.tools.base.GRACE_S", 0.05)
     release = threading.Event()
