@@ -61,6 +61,7 @@ def connect(url: URL) -> Engine:
     with errors(url, "opened"):
         if file := sqlite_file(url):
             file.parent.mkdir(parents=True, exist_ok=True)
+            _create(file)
         engine = _engine(url)
         try:
             _prepare(engine, url)
@@ -68,6 +69,13 @@ def connect(url: URL) -> Engine:
             engine.dispose()
             raise
     return engine
+
+
+def _create(file: Path) -> None:
+    """Make the file before SQLite does, which gives its further files the mode of this one. One
+    that is there keeps its mode: its owner may have chosen it."""
+    if not file.exists() and not str(file).startswith("file:"):
+        os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 @contextmanager

@@ -197,6 +197,21 @@ def test_threads_write_at_once(ledger: Ledger) -> None:
     assert positions == list(range(24))
 
 
+def test_nobody_else_can_read_the_files_of_a_ledger(ledger: Ledger, file: Path) -> None:
+    whole_run(ledger)
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in file.parent.glob("*sqlite*")}
+    assert set(modes) == {file.name, f"{file.name}-wal", f"{file.name}-shm"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_ledger_that_others_may_read_stays_so(file: Path) -> None:
+    file.parent.mkdir(parents=True)
+    file.touch()
+    file.chmod(0o640)
+    Ledger(f"sqlite:///{file}").close()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
 def test_a_ledger_in_memory_serves_all_threads() -> None:
     ledger = Ledger("sqlite://")
     with ThreadPoolExecutor(4) as pool:
