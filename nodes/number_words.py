@@ -33,8 +33,11 @@ SMALL: Final = {
 }
 SCALES: Final = {"hundred": 100, "thousand": 1000}
 _ANY: Final = "|".join(sorted((*SMALL, *SCALES), key=len, reverse=True))
+_SPACE: Final = r"(?:[ \t]{1,9}|[ \t]{0,9}\r?\n[ \t]{0,9})"
+"""A line may end within a number, a paragraph not."""
 NUMBER_WORDS: Final = (
-    rf"(?:{_ANY})(?:[ -](?:and )?(?:{_ANY})(?![a-z])){{0,9}}(?: and a half)?(?![a-z])"
+    rf"(?:{_ANY})(?:(?:-|{_SPACE})(?:and{_SPACE})?(?:{_ANY})(?![a-z])){{0,9}}"
+    rf"(?:{_SPACE}and{_SPACE}a{_SPACE}half)?(?![a-z])"
 )
 """Pattern of a number in words, in lower case. None has more than ten words."""
 _FOUND: Final = re.compile(rf"\b{NUMBER_WORDS}", re.IGNORECASE)
@@ -42,7 +45,7 @@ _FOUND: Final = re.compile(rf"\b{NUMBER_WORDS}", re.IGNORECASE)
 
 def worded_number(written: str) -> float:
     """The value of a text that NUMBER_WORDS matches; "a" and "an" count as one."""
-    text = written.casefold().strip()
+    text = " ".join(written.casefold().split())
     whole = text.removesuffix(" and a half")
     total = part = 0.0
     for word in re.split(r"[ -]+", whole):

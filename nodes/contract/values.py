@@ -37,8 +37,13 @@ _UNIT: Final = (
     r"(?P<unit>days?|weeks?|months?|years?)\b"
 )
 _GAP: Final = r"[\s-]{0,20}"
+# "several hundred days" and "2 hundred days" are no hundred, "several hundred and ten" is no ten.
+_WHOLE: Final = (
+    r"(?:(?!hundred|thousand)|(?<=\ba\s)|(?<=\bthe\s)|(?<=\()|\A)"
+    r"(?<!hundred[\s-])(?<!hundred\sand\s)(?<!thousand[\s-])(?<!thousand\sand\s)"
+)
 DURATION: Final = re.compile(
-    rf"(?<!\w)(?:(?P<word>{NUMBER_WORDS}){_GAP}(?:\(\s{{0,9}}(?P<paren>\d{{1,3}})\s{{0,9}}\){_GAP})?"
+    rf"(?<!\w)(?:{_WHOLE}(?P<word>{NUMBER_WORDS}){_GAP}(?:\(\s{{0,9}}(?P<paren>\d{{1,3}})\s{{0,9}}\){_GAP})?"
     rf"|(?P<digits>\d{{1,3}}){_GAP}(?:\([^)]{{1,20}}\){_GAP})?)['\u2019]?s?{_GAP}{_UNIT}",
     re.IGNORECASE,
 )

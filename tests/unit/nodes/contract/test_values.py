@@ -115,3 +115,23 @@ def test_a_page_of_blanks_or_dots_is_read_over(odd: str) -> None:
     text = f"Governed by {odd}. Written notice of sixty (60)   days before renewal or termination."
     found = find_values(text, [(0, len(text))])
     assert found["notice_period"].value in ("60 days", "30 days")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("within two\nhundred days", "200 days"),
+        ("two\nhundred and seventy days", "270 days"),
+        ("two hundred\n  and seventy days", "270 days"),
+        ("a hundred days", "100 days"),
+        ("(hundred days)", "100 days"),
+        ("several hundred days", None),
+        ("2 hundred days", None),
+        ("several hundred and seventy days", None),
+        ("many thousand ten days", None),
+        ("several-hundred days", None),
+    ],
+)
+def test_a_duration_is_a_whole_number_of_the_text(text: str, value: str | None) -> None:
+    match = DURATION.search(text)
+    assert (match and duration_of(match)) == value
