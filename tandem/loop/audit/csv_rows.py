@@ -32,8 +32,8 @@ def csv_records(path: Path, most: int, counts: Counts) -> Iterator[Record]:
 
     Of a record that is none (another number of fields, a quotation mark that nothing closes) its
     first line alone is counted and left out; the lines after it are read anew, each for itself,
-    and are rows where they look like those before. So is a record in which such lines stand: there
-    the quotation mark was closed by that of a later row.
+    and are rows where they look like those before. A record that is well-formed is kept whatever
+    its texts hold: a prompt may quote a table, or rows of a log.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def csv_records(path: Path, most: int, counts: Counts) -> Iterator[Record]:
             look.fields = len(header)
         elif not record.cells:
             continue
-        elif why := _why_none(record, reader, look):
+        elif why := _why_none(record, look):
             reader.back_to_second_line()
             counts.skip(record.place, why)
         else:
@@ -60,15 +60,14 @@ def csv_records(path: Path, most: int, counts: Counts) -> Iterator[Record]:
             yield Record(record.place, dict(zip(header, record.cells, strict=True)))
 
 
-def _why_none(record: _Cells, reader: _Reader, look: _Look) -> str:
+def _why_none(record: _Cells, look: _Look) -> str:
     """Why a record is no row; empty: it is one."""
     cells = record.cells or []
     if len(cells) != look.fields:
         return f"has not the {look.fields} fields of the first line"
     if record.again and not look.fits(cells):
         return _PART
-    inside = reader.later_lines(look.fields) if look.known else ()
-    return _UNCLOSED if any(map(look.fits, inside)) else ""
+    return ""
 
 
 def delimiter(path: Path) -> str:
@@ -157,13 +156,6 @@ class _Reader:
             if cells is None:
                 return
             yield self._made(cells)
-
-    def later_lines(self, fields: int) -> Iterator[list[str]]:
-        """The cells of each line of the last record but its first, as if it were one of its own;
-        only of those that may have so many fields."""
-        for _, line in self._taken[1:]:
-            if line.count(self.delimiter) >= fields - 1:
-                yield self._alone(line)
 
     def back_to_second_line(self) -> None:
         """Let the next record begin on the second line of the last one."""

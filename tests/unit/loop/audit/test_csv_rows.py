@@ -43,10 +43,6 @@ def good(at: int) -> str:
              *(good(at) for at in range(2499))],
             id="to the next quoted text",
         ),
-        pytest.param(
-            [*(good(at) for at in range(4998)), "2026-11-02T08:00Z,it says 3\",0.5", good(1)],
-            id="to the next lone mark",
-        ),
     ],
 )  # fmt: skip
 def test_an_unclosed_quotation_mark_costs_its_own_line(tmp_path: Path, after: list[str]) -> None:
@@ -122,3 +118,32 @@ def test_whatever_is_written_is_read_back(
     found, skipped = records(path)
     assert [tuple(each.values()) for each in found] == rows
     assert skipped == []
+
+
+def test_a_table_that_looks_like_the_log_is_a_prompts_text(tmp_path: Path) -> None:
+    table = "Which sold best?\n1, chair, 20\n2, table, 35\n3, lamp, 50"
+    rows = [[str(at), f"question {at}", "0.02"] for at in range(20)]
+    rows[12][1] = table
+    told = io.StringIO(newline="")
+    csv.writer(told).writerows([["request_id", "prompt", "cost"], *rows])
+    path = tmp_path / "log.csv"
+    path.write_bytes(told.getvalue().encode())
+    found, skipped = records(path)
+    assert ([list(each.values()) for each in found], skipped) == (rows, [])
+
+
+_CELLS = st.text(st.sampled_from('a1,"\n .-:'), max_size=30)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 99).map(str), _CELLS, _CELLS), max_size=15))
+def test_a_well_formed_file_is_read_as_csv_reads_it(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+) -> None:
+    told = io.StringIO(newline="")
+    csv.writer(told).writerows([("id", "prompt", "answer"), *rows])
+    path = tmp_path_factory.mktemp("csv") / "log.csv"
+    path.write_bytes(told.getvalue().encode())
+    found, skipped = records(path)
+    expected = list(csv.reader(io.StringIO(told.getvalue(), newline="")))[1:]
+    assert ([list(each.values()) for each in found], skipped) == (expected, [])
