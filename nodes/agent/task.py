@@ -11,6 +11,7 @@ from tandem.models.tier import TierCall
 from tandem.nodes.agent.dispatching import made_up, unresolved
 from tandem.nodes.agent.grounding import unused_numbers
 from tandem.nodes.agent.plan_prompt import request_text
+from tandem.nodes.agent.references import SEARCH
 from tandem.nodes.agent.synthesis import check_synthesis, synthesise
 from tandem.nodes.agent.unread import asks_unread
 from tandem.nodes.stages import Judgement
@@ -65,7 +66,8 @@ class Agent:
         if not prepared.get("has_knowledge", True):
             unread = asks_unread(prepared["request_text"], steps)
             notes += [UNREAD] if unread else []
-            notes += [NO_KNOWLEDGE] if lacks or unread else []
+            searches = any(step["tool"] == SEARCH for step in steps)
+            notes += [NO_KNOWLEDGE] if unread or searches or not steps else []
         notes += [prepared["limit"]] if prepared["limit"] else []
         if unused_numbers([step["arguments"] for step in steps], prepared["request_text"]):
             notes.append(UNUSED)

@@ -18,7 +18,7 @@ from tandem.nodes.agent.task import NO_KNOWLEDGE, Agent
 from tandem.nodes.state import Context, State
 from tandem.records import Answer, Decision, Delegated, Profile, Request
 from tandem.tools.base import Tool, ToolError, parameters
-from tests.unit.fakes import completion
+from tests.unit.fakes import FakeTierCall, completion
 from tests.unit.services import FakeServices
 
 REVIEW = "A slow film, but a lovely end."
@@ -272,11 +272,24 @@ def test_a_limit_that_kept_nothing_from_being_done_is_not_told(tmp_path: Path) -
     assert state["attempts"][-1]["output"] == {**json.loads(said("Positive.")), "incomplete": []}
 
 
-def test_without_a_knowledge_base_a_partial_answer_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("2 + 3?", False), ("What does the handbook say of holidays? And 2 + 3?", True)],
+)
+def test_the_knowledge_base_that_lacks_is_named_where_it_was_wanted(
+    tmp_path: Path, text: str, told: bool
+) -> None:
     first = plan(s1=("find", {"what": "holiday"}), s2=("calculate", {"expression": "2 + 3"}))
     replies = (first, ModelUnavailable("down"), said("It is 5."))
-    state, _, _ = carry_out(tmp_path, *replies, tools=[Finder().tool], text="2 + 3?")
-    assert NO_KNOWLEDGE in Agent().judge(state["prepared"], state["attempts"][-1]).notes
+    state, _, _ = carry_out(tmp_path, *replies, tools=[Finder().tool], text=text)
+    notes = Agent().judge(state["prepared"], state["attempts"][-1]).notes
+    assert "partial: nothing came of s1 (find)" in notes
+    assert (NO_KNOWLEDGE in notes) is told
+
+
+def test_an_empty_plan_without_a_knowledge_base_says_so() -> None:
+    state = {"request_text": "Holidays?", "steps": [], "limit": "", "has_knowledge": False}
+    assert NO_KNOWLEDGE in Agent().judge(state, FakeTierCall([]).attempt(None)).notes
 
 
 def test_open_arguments_are_filled_in_by_the_slm(tmp_path: Path) -> None:
