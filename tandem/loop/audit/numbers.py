@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -29,7 +30,8 @@ class Amount(NamedTuple):
 
 @dataclass
 class Numbers:
-    """Reads the numbers of one log; knows which decimal sign those that leave no doubt have.
+    """Reads the numbers of one log; knows which decimal sign most of those that leave no doubt had
+    when it was shown the log's beginning. What it reads later changes nothing.
 
     `1.234` may be a little more than one, or a thousand: it is read by the sign of the log's other
     numbers, and where these do not tell, it is refused unless `plain`.
@@ -42,15 +44,16 @@ class Numbers:
 
     decimal: str = ""
     plain: bool = True
-    seen: set[str] = field(default_factory=set)
-    """Signs of numbers that leave no doubt."""
+    seen: Counter[str] = field(default_factory=Counter)
+    """Signs of numbers that leave no doubt, and how many had each."""
 
     def look(self, told: Iterable[Any]) -> None:
         """Take note of the decimal signs of `told`; what is no number is nothing."""
         for value in told:
             if isinstance(value, str) and (found := _AMOUNT.fullmatch(value.strip())):
                 with suppress(ValueError):
-                    self._note(_readings(found[2]))
+                    readings = _readings(found[2])
+                    self.seen.update(readings if len(readings) == 1 else ())
 
     def number(self, value: Any, name: str) -> float | None:
         """The number in `value`, the field `name`; None: there is none.
@@ -94,23 +97,18 @@ class Numbers:
 
     def _read(self, text: str, name: str) -> float:
         readings = _readings(text.strip())
-        self._note(readings)
         if self.decimal:
             return readings[self.decimal]
         if len(set(readings.values())) == 1:
             return next(iter(readings.values()))
-        if len(self.seen) == 1:
-            return readings[next(iter(self.seen))]
-        if not self.seen and self.plain and "," not in text:
+        if self.seen["."] != self.seen[","]:
+            return readings[max(SIGNS, key=self.seen.__getitem__)]
+        if not self.seen.total() and self.plain and "," not in text:
             return readings["."]
         raise Unreadable(
             f"field `{name}` has a sign of which nothing tells whether decimals or thousands come "
             "after it (--decimal says it)"
         )
-
-    def _note(self, readings: Mapping[str, float]) -> None:
-        if len(readings) == 1:
-            self.seen.update(readings)
 
 
 def currency_code(told: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def test_what_hangs_on_the_sign_is_read_by_the_logs_other_numbers() -> None:
     assert Numbers(",").number("1.234", "cost") == 1234
     with pytest.raises(Unreadable, match="is no number"):
         Numbers(",").number("0.5", "cost")
-    mixed = Numbers(seen={".", ","})
+    mixed = Numbers(seen=Counter(".,"))
     with pytest.raises(Unreadable, match="--decimal"):
         mixed.number("1.234", "cost")
 
@@ -111,3 +112,23 @@ def test_a_csv_that_tells_no_sign_has_its_doubtful_rows_counted(tmp_path: Path) 
     assert (skipped["count"], skipped["lines"]) == (1, [2])
     assert "--decimal" in skipped["reason"]
     assert [row.cost for row in read(path, replace(OPTIONS, decimal=","))[0]] == [1234, 12]
+
+
+def test_an_odd_cell_costs_no_later_row(tmp_path: Path) -> None:
+    lines = [
+        f"t{at},{0.5 if at != 300 else chr(34) + '0,012' + chr(34)},1.234" for at in range(1000)
+    ]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["text,cost,latency_ms", *lines]) + "\n", "utf-8")
+    rows, logs = read(path)
+    assert [row.seconds for row in rows[301:]] == [0.001234] * 699
+    assert (len(rows), logs.counts[0].told()["skipped"]) == (1000, [])
+
+
+def test_the_sign_of_most_first_numbers_decides_and_later_ones_do_not() -> None:
+    numbers = Numbers()
+    numbers.look(["0,5", "0.5", "0.25"])
+    assert [numbers.number(told, "cost") for told in ("0,5", "0,25", "0,1", "1.234")] == [
+        *(0.5, 0.25, 0.1),
+        1.234,
+    ]
