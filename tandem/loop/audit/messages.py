@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -12,13 +13,19 @@ _BESIDE: Final = "beside"
 _DEPTH: Final = 4
 _DEEPEST: Final = 12
 _NESTED: Final = ("messages", "input", "prompts", "prompt", "question")
-_NO_TEXT: Final = frozenset(
+_MARKS: Final = frozenset(
     {
         *("role", "type", "id", "lc", "model", "status", "detail", "format", "media_type"),
-        *("tool_call_id", "call_id", "url", "data", "file_data", "file_id"),
+        *("tool_call_id", "call_id", "file_id"),
     }
 )
-"""Fields whose strings nobody said: marks, and files in base64."""
+"""Fields of a message or of a part of one that hold no text but a mark of one word."""
+_MARK: Final = re.compile(r"[A-Za-z][\w./:+-]{0,99}")
+_CONTENTS: Final = frozenset({"url", "data", "file_data"})
+"""Fields that hold a file, or where it is, in a part that is one."""
+_FILE: Final = re.compile(r"(?:input_|output_)?(?:image|audio|video|file)(?:_url|_file)?")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
+_DATA_URL: Final = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,")
 _NOT_SAID: Final = frozenset({"tools", "functions", "tool_choice", "response_format"})
 
 
@@ -115,16 +122,29 @@ def _with_more(role: str, message: Mapping[str, Any]) -> _Turn:
     return _Turn(role.lower(), text, tuple(one for one in _said(message) if one not in text))
 
 
-def _said(value: Any, depth: int = _DEEPEST) -> Iterator[str]:
-    """Every string in `value` that may have been said."""
+def _said(value: Any, depth: int = _DEEPEST, *, in_file: bool = False) -> Iterator[str]:
+    """Every string in `value` that may have been said. `in_file`: it stands in a part that is a
+    picture, a recording or a file."""
     if isinstance(value, str):
-        if not value.startswith("data:"):
+        if not _DATA_URL.match(value):
             yield value
     elif depth and isinstance(value, list):
         for each in value:
-            yield from _said(each, depth - 1)
+            yield from _said(each, depth - 1, in_file=in_file)
     elif depth and isinstance(value, Mapping):
+        kind = value.get("type")
+        in_file = in_file or (isinstance(kind, str) and bool(_FILE.fullmatch(kind)))
+        of_chat = in_file or isinstance(kind, str) or "role" in value
         for key, inner in value.items():
-            if key in _NOT_SAID or (key in _NO_TEXT and isinstance(inner, str)):
+            if key in _NOT_SAID or (
+                isinstance(inner, str) and _unsaid(key, inner, of_chat, in_file)
+            ):
                 continue
-            yield from _said(inner, depth - 1)
+            yield from _said(inner, depth - 1, in_file=in_file)
+
+
+def _unsaid(key: str, text: str, of_chat: bool, in_file: bool) -> bool:
+    """Whether nobody said `text`, the field `key`: it is a mark of the chat's format, or a file."""
+    if key in _CONTENTS:
+        return in_file or bool(_BASE64.fullmatch(text))
+    return of_chat and key in _MARKS and bool(_MARK.fullmatch(text))

@@ -113,3 +113,21 @@ def test_a_row_keeps_all_that_was_said_packed(tmp_path: Path) -> None:
     assert found.texts == [LAST["content"], "", "quince", "first"]
     assert "quince" not in repr(found)
     assert row(text="a", system="b").texts == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["data", "url", "status", "id", "model", "file_data", "detail"])
+def test_a_text_beside_the_question_is_searched_whatever_its_name(name: str) -> None:
+    text = "Jane Doe, jane.doe@example.org"
+    assert text in chat_of({"question": "Summarise the record.", name: text}).others
+    turn = {"role": "tool", "content": [{"type": "json", name: text}]}
+    assert text in chat_of([turn, {"role": "user", "content": "Go on."}]).others
+
+
+def test_files_and_marks_are_not_searched() -> None:
+    parts = [
+        {"type": "image_url", "image_url": {"url": "https://example.org/a.png", "detail": "low"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        {"type": "document", "source": {"type": "base64", "data": "QUJD" * 30}},
+    ]
+    turns = [{"role": "tool", "id": "msg_1", "content": parts}, {"role": "user", "content": "Go."}]
+    assert chat_of(turns).others == ()
