@@ -60,11 +60,18 @@ def show_run(ctx: typer.Context, run_id: RunId, as_json: AsJson = False) -> None
         typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
     typer.echo(f"{run_id}: {told['state']}")
+    with_effects = {effect["step_id"] for effect in told["effects"]}
+    for step in told["steps"]:
+        if step["id"] not in with_effects:
+            typer.echo(f"  {step['id']} {step['tool']}: {step['status']}")
     for effect in told["effects"]:
         typer.echo(f"  {effect['step_id']} {effect['tool']}: {_how(effect, told['state'])}")
     if told["answer"]:
         answer = _without_commands(told["answer"]) if told["obstacle"] else told["answer"]
         show(answer, ctx.obj.currency, as_json=False)
+    if told["forks_at"] and told["state"] not in ("waiting", "interrupted", "working"):
+        steps = ", ".join(told["forks_at"])
+        typer.echo(f"  tandem runs fork {run_id} STEP begins anew at one of: {steps}", err=True)
     if told["obstacle"]:
         typer.echo(told["obstacle"], err=True)
     elif told["state"] == "interrupted":

@@ -17,7 +17,8 @@ from langgraph.types import Send
 
 from tandem.checkpoints.durable import DurableRuns
 from tandem.errors import RunStateError
-from tandem.ledger.kept import keep
+from tandem.ledger import effects
+from tandem.ledger.kept import keep, kept
 from tandem.ledger.store import Ledger
 
 AGENT: Final = "agent:"
@@ -48,22 +49,33 @@ def find_step(saver: DurableRuns, thread_id: str, run_id: str, step_id: str) -> 
     ------
     RunStateError: the run has no such step, or no checkpoints any more.
     """
-    whole = tuple(saver.list({"configurable": {"thread_id": thread_id}}))
-    of_run = [each for each in whole if _state(each).get("run_id") == run_id]
-    steps: dict[str, CheckpointTuple] = {}
-    for each in of_run:  # newest first
-        if _namespace(each).startswith(AGENT):
-            for name in _sent(each):
-                steps.setdefault(name, each)
-    by_id = {each.checkpoint["id"]: each for each in of_run}
-    inner = steps.get(step_id)
-    outer = by_id.get(inner.metadata.get("parents", {}).get("", "")) if inner else None
-    if inner is None or outer is None:
+    found = _found(saver, thread_id, run_id)
+    if step_id not in found:
         raise RunStateError(
             "The run cannot be forked there: it has no such step, or its checkpoints are deleted.",
-            f"Steps at which it can be forked: {', '.join(sorted(steps)) or 'none'}.",
+            f"Steps at which it can be forked: {', '.join(sorted(found)) or 'none'}.",
         )
-    return Found(run_id, step_id, outer, inner)
+    return found[step_id]
+
+
+def forkable(saver: DurableRuns, thread_id: str, run_id: str) -> list[str]:
+    """Ids of the steps at which a run can be forked."""
+    return sorted(_found(saver, thread_id, run_id), key=lambda name: (len(name), name))
+
+
+def _found(saver: DurableRuns, thread_id: str, run_id: str) -> dict[str, Found]:
+    """By the step's id, the last place before it."""
+    whole = tuple(saver.list({"configurable": {"thread_id": thread_id}}))
+    of_run = [each for each in whole if _state(each).get("run_id") == run_id]
+    by_id = {each.checkpoint["id"]: each for each in of_run}
+    found: dict[str, Found] = {}
+    for each in of_run:  # newest first
+        outer = by_id.get(each.metadata.get("parents", {}).get("", ""))
+        if outer is None or not _namespace(each).startswith(AGENT):
+            continue
+        for name in _sent(each):
+            found.setdefault(name, Found(run_id, name, outer, each))
+    return found
 
 
 def begin_fork(ledger: Ledger, saver: DurableRuns, found: Found, fork_id: str) -> None:
@@ -71,7 +83,7 @@ def begin_fork(ledger: Ledger, saver: DurableRuns, found: Found, fork_id: str) -
     state = _state(found.inner)
     ledger.start(fork_id, state["request"], state["profile"], state["decision"])
     keep(ledger, fork_id, fork_id, forked_from=found.run_id, forked_at=found.step_id)
-    forked = _forking(found, fork_id)
+    forked = _forking(found, fork_id, _effects_before(ledger, found))
     _copy(saver, found.outer, fork_id, forked, [])
     _copy(saver, found.inner, fork_id, forked, _beside(found))
 
@@ -94,12 +106,36 @@ def _copy(
         saver.put_writes(written, [(key, _unpaid(key, value)) for key, value in told], task_id)
 
 
-def _forking(found: Found, fork_id: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+def _effects_before(ledger: Ledger, found: Found) -> list[str]:
+    """The steps with side effects that the new run takes over as they ended, in words."""
+    told = [told for _, told in _beside(found)]
+    beside = [step for each in told for key, value in each if key == "results" for step in value]
+    state = _state(found.inner)
+    ended = {step["id"]: step for step in [*state["steps"], *state.get("results", ()), *beside]}
+    begun: set[str] = set()
+    run_id = found.run_id
+    while run_id:
+        rows = effects.of_runs(ledger, [run_id])[run_id]
+        begun |= {row["step_id"] for row in rows if row["claims"]}
+        note = kept(ledger, run_id)
+        run_id = (note["forked_from"] or "") if note else ""
+    return [
+        f"{step['id']} ({step['tool']}, {step['status']})"
+        for step in ended.values()
+        if step["id"] in begun and step["status"] != "planned"
+    ]
+
+
+def _forking(
+    found: Found, fork_id: str, taken_over: list[str]
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Makes a state the new run's: its id, its time, and nothing to pay for what was done."""
     begun = time.time()
     state = _state(found.inner)
     allowed = state["deadline"] - state["started"]
     reason = f"forked from run {found.run_id} at {found.step_id}; what that run did is paid there"
+    if taken_over:
+        reason += f"; its effects stand, and are not done again: {', '.join(taken_over)}"
     profile = {**state["profile"], "reasons": [*state["profile"]["reasons"], reason]}
     own = {"run_id": fork_id, "started": begun, "deadline": begun + allowed, "profile": profile}
 

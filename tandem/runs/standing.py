@@ -17,6 +17,7 @@ from tandem.ledger.kept import Kept, kept, list_kept, newest_on, worked
 from tandem.ledger.store import RUNNING, Ledger
 from tandem.nodes.agent.tools import lacking
 from tandem.records import Answer
+from tandem.runs.forking import forkable
 from tandem.runs.keeping import Purged, delete_old
 from tandem.runs.waiting import pending, reached, waiting_answer
 from tandem.services import Services
@@ -61,7 +62,8 @@ class Standing:
 
     def told(self, run_id: str) -> dict[str, Any]:
         """How a run stands: `state` (see `listed`), its `effects`, its `answer` as it is now, and
-        the `obstacle`: why it cannot go on from here; empty where it can, or has ended.
+        the `obstacle`: why it cannot go on from here; empty where it can, or has ended. `steps`
+        (id, tool, status) are those of the answer, `forks_at` the ids at which it can be forked.
 
         Raises
         ------
@@ -71,13 +73,18 @@ class Standing:
         note = kept(self._ledger, run_id)
         thread = note["thread_id"] if note else run_id
         state = self._state({**row, "thread_id": thread}, _undecided(rows))
+        answer = self.answer(run_id)
+        steps = answer["steps"] if answer else []
+        saver = self.saver
         told = ("step_id", "tool", "status", "claims", "asked", "claimed", "ended", "error_what")
         return {
             "run_id": run_id,
             "state": state,
             "obstacle": self._obstacle(state, note) if row["status"] == RUNNING else "",
             "effects": [{key: each[key] for key in told} for each in rows],  # type: ignore[literal-required]
-            "answer": self.answer(run_id),
+            "steps": [{key: step[key] for key in ("id", "tool", "status")} for step in steps],
+            "forks_at": forkable(saver, thread, run_id) if note and saver else [],
+            "answer": answer,
         }
 
     def answer(self, run_id: str) -> Answer | None:

@@ -78,7 +78,10 @@ def test_a_run_is_listed_shown_and_approved(run: Run, house: House, begun: Begin
     assert house.noted == ["first"]
     assert "accepted" in run("runs", "list").out
     assert run("runs", "list", "--open").out.startswith("No run")
-    assert run("runs", "show", run_id).out.endswith("It was noted.\n")
+    shown = run("runs", "show", run_id)
+    assert shown.out.endswith("It was noted.\n")
+    assert f"tandem runs fork {run_id} STEP begins anew at one of: s1" in shown.err
+    assert "llm answer accepted" in shown.err
 
 
 def test_show_counts_no_waiting_and_says_since_when(run: Run, begun: Begin) -> None:

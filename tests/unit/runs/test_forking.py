@@ -46,11 +46,38 @@ def test_a_fork_keeps_what_was_done_and_asks_for_what_comes(tmp_path: Path) -> N
     assert last["run_id"] == fork["run_id"]
     assert [step["status"] for step in last["steps"]] == ["done", "done", "done"]
     assert house.noted == ["first", "first again", "first again"]
-    assert any(f"forked from run {run_id} at s2" in reason for reason in last["reasons"])
+    (told,) = [reason for reason in last["reasons"] if "forked from" in reason]
+    assert f"forked from run {run_id} at s2" in told
+    assert told.endswith("its effects stand, and are not done again: s1 (note, done)")
     assert original is not None
     assert original["run_id"] == run_id
     assert note is not None
     assert (note["forked_from"], note["forked_at"]) == (run_id, "s2")
+
+
+def test_a_run_tells_its_steps_and_where_it_can_be_forked(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    run_id = ended(house)
+    with house.tandem() as tandem:
+        told = tandem.runs.told(run_id)
+    assert told["steps"] == [
+        {"id": "s1", "tool": "note", "status": "done"},
+        {"id": "s2", "tool": "note", "status": "done"},
+        {"id": "s3", "tool": "count_text", "status": "done"},
+    ]
+    assert told["forks_at"] == ["s1", "s2", "s3"]
+
+
+def test_a_fork_of_a_fork_tells_the_effects_of_both(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    run_id = ended(house)
+    with house.tandem(ANSWER) as tandem:
+        first = tandem.fork(run_id, "s2")
+        second = tandem.fork(first["run_id"], "s2")
+    assert any(
+        f"forked from run {first['run_id']}" in reason and "s1 (note, done)" in reason
+        for reason in second["reasons"]
+    )
 
 
 def test_a_fork_does_not_pay_again(tmp_path: Path) -> None:
