@@ -2,8 +2,9 @@
 there is none some day. Each is therefore decided at a smaller level than the one before.
 
 The k-th comparison of a series may err in LEVEL / (k (k + 1)); over a series of any length these
-come to LEVEL. A series is of one slot, and ends when at least as many judging rows are new to it as
-are not. The same comparison, looked at again, is no other: it keeps its number.
+come to LEVEL. A series is of one slot, and ends when at least as many judging rows are new since
+its first comparison as are not: rows that come a few at a time end it too. The same comparison,
+looked at again, is no other: it keeps its number.
 
 Source: Foster and Stine (2008), Alpha-investing; this is its plainest case, a fixed spending.
 """
@@ -31,12 +32,14 @@ class Series:
     ----------
     tries: how many there were. last: the sum of what the last one compared.
     judged: keyed hashes of the texts that judged; no text. key: theirs, in hex.
+    first: those of its first comparison.
     """
 
     tries: int = 0
     last: str = ""
     key: str = field(default_factory=lambda: secrets.token_hex(16))
     judged: frozenset[str] = frozenset()
+    first: frozenset[str] = frozenset()
 
     @property
     def level(self) -> float:
@@ -51,23 +54,24 @@ class Series:
         """The series with one more comparison, of `compared`, judged by `texts`."""
         keys = {same_key(text) for text in texts}
         hashes = {self._hash(key) for key in keys}
-        fresh = hashes - self.judged
-        if self.tries and 2 * len(fresh) >= len(hashes):
-            return Series().then(compared, keys)
-        if compared == self.last and not fresh:
+        if compared == self.last and hashes <= self.judged:
             return self
-        return Series(self.tries + 1, compared, self.key, self.judged | hashes)
+        if self.tries and len(hashes - self.first) >= len(hashes & self.first):
+            return Series().then(compared, keys)
+        first = self.first if self.tries else hashes
+        return Series(self.tries + 1, compared, self.key, self.judged | hashes, first)
 
     def told(self) -> dict[str, Any]:
         """JSON-plain."""
-        return {**asdict(self), "judged": sorted(self.judged)}
+        return {**asdict(self), "judged": sorted(self.judged), "first": sorted(self.first)}
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Series:
         """From what `told` gave. Raises KeyError, TypeError, ValueError where it is none."""
         judged = frozenset(map(str, told["judged"]))
+        first = frozenset(map(str, told.get("first", judged)))
         bytes.fromhex(told["key"])
-        return cls(int(told["tries"]), str(told["last"]), str(told["key"]), judged)
+        return cls(int(told["tries"]), str(told["last"]), str(told["key"]), judged, first)
 
     def _hash(self, text: str) -> str:
         told = text.encode("utf-8", "replace")

@@ -74,3 +74,14 @@ def test_ninety_nights_on_growing_rows(corrected: bool, at_most: float) -> None:
                 break
     assert false / 300 <= at_most
     assert corrected or false / 300 > LEVEL
+
+
+def test_rows_that_come_a_few_at_a_time_end_a_series_too() -> None:
+    made, tries = Series(), []
+    for night in range(60):
+        made = made.then(str(night), [f"text {number}" for number in range(100 + 20 * night)])
+        made = Series.of(made.told())
+        tries.append(made.tries)
+    assert tries[:6] == [1, 2, 3, 4, 5, 1]
+    assert max(tries) < 45
+    assert tries.count(1) >= 4
