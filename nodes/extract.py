@@ -24,7 +24,7 @@ from tandem.nodes.extract_values import typed, written
 from tandem.nodes.ready_examples import READY_EXAMPLES
 from tandem.nodes.ready_schemas import READY_SCHEMAS
 from tandem.nodes.task import Prepared
-from tandem.nodes.tuned import TUNED, AdapterOf, asked_schema, schema_prompt
+from tandem.nodes.tuned import TUNED, AdapterOf, asked_schema, schema_prompt, with_schema
 from tandem.quality.field_signals import FIELD_LOGPROB, field_signals, parse_object
 from tandem.quality.grounding import branches, empty_gate, grounded_gate, schema_gate
 from tandem.quality.optional import failing_optional
@@ -190,7 +190,7 @@ class Extract:
         )
 
     def _in_force(self, schema: Mapping[str, Any]) -> AdapterCard | None:
-        return self.adapter(self.name, asked_schema(schema)) if self.adapter else None
+        return with_schema(self.adapter(self.name, asked_schema(schema))) if self.adapter else None
 
     def _still_in_force(self, prepared: Prepared) -> AdapterCard | None:
         """The adapter that the input was prepared for; None: it has none, or waited too long."""

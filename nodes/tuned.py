@@ -8,6 +8,7 @@ or schema.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
@@ -26,6 +27,8 @@ TUNED_LABELS: Final = (
 TUNED_FIELDS: Final = "Copy the document's fields as JSON, null where it has none."
 TUNED: Final = "tuned"
 """Signal of an extraction that the model with an adapter wrote."""
+
+_log = logging.getLogger(__name__)
 
 
 def asked_labels(labels: Sequence[str]) -> str:
@@ -68,3 +71,12 @@ def schema_prompt(
 
 def _short(asked: Any) -> str:
     return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def with_schema(card: AdapterCard | None) -> AdapterCard | None:
+    """`card` where it tells the schema that its adapter writes; without it the adapter is of no
+    use, and the log says so."""
+    if card is None or isinstance(card.data.get("schema"), Mapping):
+        return card
+    _log.warning("the adapter %r is not used: its card tells no schema", card.name)
+    return None

@@ -177,3 +177,11 @@ def test_what_is_in_force_reaches_the_graph_s_task(
     monkeypatch.setattr(services, "adapter", force)
     ready = prepared(cast(Extract, Tasks(services)["extraction"]))
     assert ready["adapter"] == CARD.sha256
+
+
+def test_an_adapter_whose_card_tells_no_schema_is_not_used_and_the_log_says_so(
+    task: Extract, force: Force, caplog: pytest.LogCaptureFixture
+) -> None:
+    force.card = AdapterCard("bare", "extraction", "", "", "", "1", "")
+    assert "adapter" not in prepared(task)
+    assert "'bare' is not used" in caplog.text
