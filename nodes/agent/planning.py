@@ -36,6 +36,10 @@ class PlanError(ModelError):
     """Why a plan cannot be carried out, in words for the model that wrote it."""
 
 
+class TooManySteps(PlanError):
+    """The plan is longer than the settings, or the steps that were carried out, leave room for."""
+
+
 @dataclass(frozen=True)
 class Planner:
     """Makes the plan of a request.
@@ -60,17 +64,19 @@ class Planner:
         ModelError: no valid plan in so many tries; and what `TierCall.complete` raises.
         """
         messages, schema = self._messages(request), self._schema()
-        problem, tries = "", TRIES_AGAIN if self.before else TRIES
+        tries = TRIES_AGAIN if self.before else TRIES
+        problem, long = "", False
         for _ in range(tries):
             done = llm.complete(Prompt(messages=messages, max_tokens=MAX_TOKENS, schema=schema))
             try:
                 return self._read(done, request, llm)
             except PlanError as error:
-                problem = str(error)
+                problem, long = str(error), isinstance(error, TooManySteps)
                 messages = [*messages, *_correction(done, problem)]
+        more = "allow more of them (limits.agent_steps), " if long else ""
         raise ModelError(
             f"The LLM wrote no plan that can be carried out, in {tries} tries: {problem}",
-            "Ask in smaller steps, or declare the task that you need.",
+            f"Ask in smaller steps, {more}or declare the task that you need.",
         )
 
     def _messages(self, request: Request) -> list[Message]:
@@ -96,7 +102,8 @@ class Planner:
 
     def _check(self, steps: Sequence[Step], text: str) -> None:
         if len(steps) > self.max_steps:
-            raise PlanError(f"The plan has more than {self.max_steps} steps.")
+            most = f"{self.max_steps} step{'' if self.max_steps == 1 else 's'}"
+            raise TooManySteps(f"The plan has more than {most}.")
         known = numbers_in(text) | factors_in(text) | _COMMON
         taken = {step["id"] for step in self.before}
         usable = [step["id"] for step in self.before if step["status"] == "done"]

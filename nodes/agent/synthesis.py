@@ -86,7 +86,7 @@ def incomplete(prepared: Mapping[str, Any]) -> list[str]:
 
 def _note(prepared: Mapping[str, Any]) -> str:
     lacks = incomplete(prepared)
-    return NOT_COMPLETE + "; ".join(lacks) if lacks else ""
+    return NOT_COMPLETE + _joined(lacks) if lacks else ""
 
 
 def _ask(llm: TierCall, messages: Sequence[Message], marks: Mapping[str, Passage]) -> str:
@@ -100,7 +100,12 @@ def _objection(text: str, wrong: Sequence[str]) -> list[Message]:
 
 
 def _failures(steps: Sequence[Step]) -> str:
-    return "; ".join(_failure(step) for step in steps)
+    return _joined([_failure(step) for step in steps])
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    """One after the other; only the last keeps its full stop."""
+    return "; ".join([*(each.removesuffix(".") for each in sentences[:-1]), *sentences[-1:]])
 
 
 def _failure(step: Step) -> str:

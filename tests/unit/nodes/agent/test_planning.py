@@ -243,6 +243,13 @@ def planned_step(tool: str, **arguments: Any) -> Step:
     return steps.planned_step("s9", tool, **arguments)
 
 
+def test_a_plan_that_is_too_long_names_the_limit() -> None:
+    llm = FakeTierCall([json.dumps(GOOD)] * 3, name="llm")
+    with pytest.raises(ModelError, match=r"in 3 tries: The plan has more than 1 step\.") as caught:
+        Planner(TOOLS, max_steps=1).plan(REQUEST, llm)
+    assert "limits.agent_steps" in caught.value.remedy
+
+
 def test_references_become_numbers_in_a_calculation_and_text_elsewhere() -> None:
     before = [
         done("s1", {"passages": [], "value": 6, "unit": "hours"}),

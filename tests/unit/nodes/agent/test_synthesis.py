@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from tandem.errors import InvalidRequest, ModelUnavailable
-from tandem.nodes.agent.synthesis import synthesise_messages
+from tandem.nodes.agent.synthesis import synthesise, synthesise_messages
 from tandem.nodes.agent.task import UNUSED, Agent
 from tandem.records import Profile, Step, Verdict
 from tests.unit.fakes import FakeTierCall, completion
@@ -162,3 +162,11 @@ def test_a_number_that_no_step_used_is_a_doubt() -> None:
     assert AGENT.judge(prepared, attempt).notes == []
     prepared["request_text"] = "How many hours in 12 pay periods?"
     assert AGENT.judge(prepared, attempt).notes == [UNUSED]
+
+
+def test_several_failures_are_one_sentence() -> None:
+    steps = [failed_step("s1", "look"), failed_step("s2", "look")]
+    prepared = {"request_text": "?", "steps": steps, "limit": ""}
+    text = synthesise(prepared, FakeTierCall([], name="llm"))["output"]["text"]
+    assert text.endswith("look: not found; look: not found.")
+    assert ".;" not in text
