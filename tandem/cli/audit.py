@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tandem.cli.consoles import plain_console
 from tandem.errors import InvalidRequest
 from tandem.settings import Settings
 
@@ -77,7 +78,7 @@ def command(
     options = _options(settings, columns or [], timezone, decimal, currency, min_rows, sample, seed)
     prepare(out)
     audit = _audited(settings, logs or [], ledger, log_format, options)
-    _tell(audit, Console())
+    _tell(audit, plain_console())
     for path in write(audit, out):
         typer.echo(f"wrote {path}")
 

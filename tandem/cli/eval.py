@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tandem.cli.consoles import plain_console
 from tandem.cli.eval_tables import show, show_checks
 from tandem.cli.upload import upload as send
 from tandem.errors import InvalidRequest, TandemError
@@ -87,7 +88,7 @@ def command(
     plan = Plan(suite, policies, n, data, fresh)
     folder = out or settings.path(".tandem/evals") / Path(suite).stem
     evaluator = Evaluator(settings, plan, folder)
-    console = Console()
+    console = plain_console()
     if policies:
         for notice in evaluator.loaded.notices:
             console.print(f"note: {notice}", soft_wrap=True)

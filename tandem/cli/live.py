@@ -9,6 +9,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tandem.cli.consoles import plain_console
 from tandem.cli.rows import Row
 from tandem.records import Answer, ErrorInfo
 from tandem.settings import Settings
@@ -22,7 +23,7 @@ class LiveTable:
 
     def __init__(self, settings: Settings, total: int, kept: int, live: bool) -> None:
         self._settings, self._kept, self._live = settings, kept, live
-        self._console = Console(soft_wrap=True, highlight=False)
+        self._console = plain_console(soft_wrap=True, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

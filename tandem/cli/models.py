@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from tandem.cli.consoles import plain_console
 from tandem.models import catalog, fetch, files
 from tandem.models.catalog import ModelFile
 from tandem.models.embedded import EmbeddedServers
@@ -154,4 +155,4 @@ def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    plain_console().print(table)

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tandem.cli.consoles import plain_console
 from tandem.cli.report import started_since
 from tandem.errors import InvalidRequest
 from tandem.settings import Settings, load
@@ -71,7 +72,7 @@ def command(
     if as_json:
         typer.echo(json.dumps(_plain(found.figures), indent=2))
     else:
-        show(found.figures, Console())
+        show(found.figures, plain_console())
 
 
 def _asked_again(ledger: Ledger, new: Settings, found: Replayed, most: int) -> list[RerunTask]:

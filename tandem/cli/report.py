@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tandem.cli.consoles import plain_console
 from tandem.errors import InvalidRequest
 from tandem.settings import Settings
 
@@ -48,7 +49,7 @@ def command(
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
     else:
-        show(figures, Console())
+        show(figures, plain_console())
 
 
 def started_since(since: str, now: datetime) -> datetime:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from tandem.cli.consoles import plain_console
 from tandem.errors import InvalidRequest
 from tandem.settings import Settings
 
@@ -128,7 +129,7 @@ def _tell(figures: HeldOut) -> None:
         most = sorted(wrong.items(), key=lambda pair: -pair[1])[:3]
         told = ", ".join(f"{said} {n}" for said, n in most)
         table.add_row(task, _between(share), str(share.n), told)
-    Console().print(table)
+    plain_console().print(table)
 
 
 def _tell_worth(worth: Worth | None) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from tandem.cli.calibrate import EXIT_STOPPED, _progress
+from tandem.cli.consoles import plain_console
 from tandem.errors import InvalidRequest
 from tandem.settings import Settings
 
@@ -192,13 +192,13 @@ def _plain(choice: Choice, rows: Rows) -> dict[str, object]:
 def _show(choice: Choice, rows: Rows, settings: Settings) -> None:
     from tandem.loop.select import telling
 
-    console = Console()
+    console = plain_console()
     if choice.judged:
         console.print(_table(choice, rows, settings.currency))
         for line in telling.chart(choice, settings.currency):
-            console.print(line, soft_wrap=True, markup=False, highlight=False)
+            console.print(line, soft_wrap=True, highlight=False)
     for line in telling.verdict(choice, rows):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
 
 
 def _table(choice: Choice, rows: Rows, currency: str) -> Table:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.table import Table
 
+from tandem.cli.consoles import plain_console
 from tandem.ledger.store import Ledger
 from tests.loopback import answer, serve
 from tests.unit.cli.shell import ERROR, INVALID, Run, check
@@ -50,6 +52,23 @@ def test_the_tables_tell_what_changes(run: Run, written: Writer) -> None:
     assert "1 llm to slm" in told.out
     assert "1 runs have not ended" in told.out
     assert "the LLM agrees" in told.out
+
+
+def test_a_hint_names_its_section(run: Run, written: Writer) -> None:
+    for name in ("r1", "r2"):
+        written.accepted(name, margin=0.15)
+    told = run("replay", "new.toml")
+    assert "Next time: set [shadow] share, so that" in told.out
+
+
+def test_lines_and_cells_keep_their_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("[privacy] mask")
+    table.add_row("[models.x] price")
+    console = plain_console()
+    console.print("set [shadow] share")
+    console.print(table)
+    told = capsys.readouterr().out
+    assert all(each in told for each in ("[shadow] share", "[privacy] mask", "[models.x] price"))
 
 
 def test_the_json_holds_the_same(run: Run, written: Writer) -> None:
