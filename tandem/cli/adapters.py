@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tandem.errors import InvalidRequest
+from tandem.errors import InvalidRequest, ModelFileError
 from tandem.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def list_adapters(
 
     settings: Settings = ctx.obj
     adapters = adapters_of(settings)
+    try:
+        adapters.promoted()
+    except ModelFileError as error:
+        typer.echo(str(error), err=True)
     cards, used = adapters.all(), {card.name for card in adapters.in_force().values()}
     if as_json:
         told = [{**asdict(card), "in_force": card.name in used} for card in cards]

@@ -148,6 +148,18 @@ def test_what_must_not_go_live_does_not(
     assert in_force(tmp_path) == ["old"]
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_list_warns_where_what_is_in_force_cannot_be_read(
+    run: Run, tmp_path: Path, form: list[str]
+) -> None:
+    finished(tmp_path, "old")
+    (tmp_path / ".tandem/adapters/promoted.json").write_text("{")
+    told = run("adapters", "list", *form)
+    assert told.code == 0
+    assert "old" in told.out
+    assert "promoted.json cannot be read: it is damaged. No adapter is used." in told.err
+
+
 def test_the_list_and_the_way_back(run: Run, tmp_path: Path) -> None:
     fields: dict[str, Any] = {"schema": {"properties": {"shop": {}, "total": {}}}}
     finished(tmp_path, "old")
