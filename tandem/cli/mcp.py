@@ -113,7 +113,7 @@ def check(
         for failure in failures:
             typer.echo(f"error: {failure}", err=True)
         if any(each.state in ("new", "changed") for each in told):
-            typer.echo(f"To accept what is shown: {' '.join(_command(server, digest))}", err=True)
+            typer.echo(f"To accept what is shown: {' '.join(_command(server, digest))}")
     raise typer.Exit(1 if failures else 3 if waits else 0)
 
 

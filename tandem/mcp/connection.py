@@ -28,11 +28,13 @@ _FAILURES: Final = 2
 """A server that could not be reached, or ended, so often in a row is left alone for a while."""
 _CLOSE_S: Final = 5.0
 _UNKNOWN: Final = "whether it carried the call out is not known, and it was not sent again"
+_HARMLESS: Final = "it changes nothing, and was not asked again"
 _ACCEPT: Final = "Look at it with `tandem mcp check {name}`, which says how to accept it."
 _LOOK: Final = (
     "Look whether it happened; `tandem mcp check {name}` tells whether the server works. Then ask "
     "again."
 )
+_RETRY: Final = "`tandem mcp check {name}` tells whether the server works. Then ask again."
 
 
 class Connection:
@@ -212,8 +214,10 @@ class Connection:
             CallToolResult,
         )
 
-        seconds, look = self._server.seconds, _LOOK.format(name=self._name)
-        late = McpError(f"There was no answer within {seconds:g} s; {_UNKNOWN}.", look)
+        reads = offer.name in self._server.read_only
+        done, look = (_HARMLESS, _RETRY) if reads else (_UNKNOWN, _LOOK)
+        seconds, look = self._server.seconds, look.format(name=self._name)
+        late = McpError(f"There was no answer within {seconds:g} s; {done}.", look)
         params = CallToolRequestParams(name=offer.name, arguments=dict(arguments))
         try:
             with anyio.fail_after(seconds):
@@ -228,14 +232,14 @@ class Connection:
                     await self.close()  # so HTTP tells that the session is over
                 raise McpError("The server refused the call.") from None
             if error.error.code != CONNECTION_CLOSED:
-                raise McpError(f"The server answered with an error; {_UNKNOWN}.", look) from None
+                raise McpError(f"The server answered with an error; {done}.", look) from None
         except TimeoutError:
             raise late from None
         except ValueError:
             raise McpError("The server's answer is no result of a tool.") from None
         if self._session is session:  # the first of its calls that finds out
             await self._give_up()
-        raise McpError(f"The server ended, or sent too much, before it answered; {_UNKNOWN}.", look)
+        raise McpError(f"The server ended, or sent too much, before it answered; {done}.", look)
 
 
 def _plain(error: BaseException) -> McpError:

@@ -30,7 +30,7 @@ def settings(folder: Path, mode: str = "good", tools: str = '["echo"]') -> None:
 
 def accept(run: Run, *server: str) -> Told:
     """Accept what `tandem mcp check` shows, by the command that it gives."""
-    (digest,) = re.findall(r"--accept ([0-9a-f]{16})", run("mcp", "check", *server).err)
+    (digest,) = re.findall(r"--accept ([0-9a-f]{16})", run("mcp", "check", *server).out)
     return run("mcp", "check", *server, "--accept", digest)
 
 

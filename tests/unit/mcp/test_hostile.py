@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,16 @@ def test_a_call_without_an_answer_is_never_sent_again(house: House, mode: str) -
     assert what.startswith("tiny_echo: The server ended, or sent too much, before it answered")
     assert "whether it carried the call out is not known" in what
     assert house.calls == 1
+
+
+@pytest.mark.parametrize("mode", ["dies", "hangs"])
+def test_of_a_call_that_only_reads_nothing_may_have_happened(house: House, mode: str) -> None:
+    own: Any = {"read_only": ("echo",), "seconds": 0.5 if mode == "hangs" else 10.0}
+    with house.sessions(mode, **own) as sessions, pytest.raises(McpError) as error:
+        sessions.call("tiny", ECHO, {"text": "hello"})
+    assert "it changes nothing, and was not asked again" in error.value.what
+    assert "carried the call out" not in error.value.what
+    assert "whether it happened" not in error.value.remedy
 
 
 def test_a_server_that_hangs_costs_its_time_and_no_more(house: House) -> None:
