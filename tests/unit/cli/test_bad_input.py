@@ -65,7 +65,12 @@ def test_half_a_character(run: Run) -> None:
 
 
 def test_an_unknown_task(run: Run) -> None:
-    check(run("ask", SECRET, "--task", "dance"), INVALID, "task that was declared is not known", "sentiment")
+    check(
+        run("ask", SECRET, "--task", "dance"),
+        INVALID,
+        "task that was declared is not known",
+        "sentiment",
+    )
 
 
 @pytest.mark.parametrize(
