@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from tandem.loop.audit.advice import measuring, settled_by
 from tandem.loop.audit.counts import LogRead
 from tandem.loop.audit.report import Audit, Range, Workload
 
@@ -71,11 +72,7 @@ def next_steps(audit: Audit) -> list[str]:
     if known:
         steps.append(f"Move first, since what was measured says that it saves: {_names(known)}.")
     open_ones = [each for each in movable if each["rows_to_label"]]
-    for each in open_ones[:BIGGEST]:
-        steps.append(
-            f"Label {each['rows_to_label']} rows of “{each['name']}”, drawn at random, and run "
-            "`tandem calibrate`: they settle what the SLM may answer there."
-        )
+    steps += [measuring(each) for each in open_ones[:BIGGEST]]
     private = [
         each
         for each in audit["workloads"]
@@ -171,7 +168,7 @@ def _saved(line: Workload, currency: str) -> Iterable[str]:
     if line["unknown"]:
         yield f"- Not known: {'; '.join(line['unknown'])}."
     if line["rows_to_label"]:
-        yield f"- {line['rows_to_label']} labelled rows would settle it."
+        yield f"- {settled_by(line)}"
 
 
 def _read(line: Workload) -> str:

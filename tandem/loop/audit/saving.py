@@ -16,7 +16,8 @@ from tandem.stats import wilson
 
 MOST_ROWS: Final = 5000
 """More labelled rows than that are not asked of anybody."""
-_LEAST_ROWS: Final = 30
+LEAST_ROWS: Final = 30
+"""Fewer labelled rows than that settle nothing."""
 
 
 class Movable(NamedTuple):
@@ -58,7 +59,7 @@ def rows_to_label(made: Saving, acceptance: Acceptance, target: float, sure: flo
     """
     expected, edge = acceptance["value"], made["break_even"]
     promised = math.ceil(HEADROOM * least_rows(target, sure) / max(expected, 0.01))
-    n = max(_LEAST_ROWS, promised)
+    n = max(LEAST_ROWS, promised)
     while n <= MOST_ROWS:
         share = wilson(expected * n, n)
         if not share.low <= edge <= share.high:
