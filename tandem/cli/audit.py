@@ -78,8 +78,11 @@ def command(
     options = _options(settings, columns or [], timezone, decimal, currency, min_rows, sample, seed)
     prepare(out)
     audit = _audited(settings, logs or [], ledger, log_format, options)
-    _tell(audit, plain_console())
-    for path in write(audit, out):
+    try:
+        written = write(audit, out)  # first: a reader of the output may be gone after a line
+    finally:
+        _tell(audit, plain_console())
+    for path in written:
         typer.echo(f"wrote {path}")
 
 
@@ -93,6 +96,7 @@ def _options(
     sample: int,
     seed: int,
 ) -> Options:
+    from tandem.loop.audit.currencies import CODES
     from tandem.loop.audit.numbers import SIGNS, currency_code
     from tandem.loop.audit.options import Options
     from tandem.loop.audit.row import Unreadable
@@ -113,6 +117,10 @@ def _options(
         raise InvalidRequest(
             "The time zone is not known here.", "Such as UTC or Europe/Berlin."
         ) from None
+    if currency and code not in CODES:
+        raise InvalidRequest(
+            f"{code} is no currency (ISO 4217). Nothing was read.", "Such as --currency USD."
+        )
     return Options(
         currency=code,
         timezone=zone,
@@ -199,6 +207,8 @@ def _tell(audit: Audit, console: Console) -> None:
             f"{money(saving['low'])} to {money(saving['high'])}" if saving else "-",
         )
     console.print(table)
+    if audit["no_saving"]:
+        console.print(audit["no_saving"], soft_wrap=True)
     if (more := len(audit["workloads"]) - _SHOWN) > 0:
         console.print(f"and {more} more in the report")
     for log in audit["logs"]:

@@ -25,6 +25,7 @@ from tandem.loop.audit.report import Acceptance, Audit, Range, Saving, Totals, W
 from tandem.loop.audit.row import LogRow
 from tandem.loop.audit.workloads import Judge
 from tandem.loop.in_force import in_force
+from tandem.nodes.find_task import UNCLEAR_TASK
 from tandem.nodes.task import Task
 from tandem.services import Services
 
@@ -85,6 +86,8 @@ class Auditor:
         judge = Judge(looked.profiler, self.options, self._known(), self.has_ledger, frequent)
         lines = [judge.line(part, name) for part, name in zip(parts, names, strict=True)]
         lines.sort(key=_rank, reverse=True)
+        tasks = [part.task or UNCLEAR_TASK for part in parts]
+        unlike = next(filter(None, map(judge.not_comparable, tasks)), "")
         blind = looked.blind or looked.profiler.why_blind()
         return {
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -92,7 +95,11 @@ class Auditor:
             "logs": [each.told() for each in counts],
             "totals": _totals(gathering.total, lines),
             "workloads": lines,
-            "assumptions": [*_assumptions(looked, self.options), *filter(None, [note])]
+            "no_saving": unlike,
+            "assumptions": [
+                *_assumptions(looked, self.options),
+                *filter(None, [note, unlike and f"{unlike}."]),
+            ]
             + ([f"No text was embedded, so that tasks are not read: {blind}"] if blind else []),
             "unknown_models": _frequent(gathering.pricer.unknown, self.options.min_rows),
             "other_currencies": dict(gathering.pricer.others.most_common()),

@@ -36,7 +36,7 @@ def _first_page(audit: Audit) -> str:
             "(all lower and all upper bounds added)."
         )
     else:
-        lines.append("**Saving: none can be told** (no row goes to the SLM, or none has a price).")
+        lines.append(f"**Saving: none can be told** ({_why_none(audit)}).")
     lines += ["", f"## The {BIGGEST} biggest workloads", ""]
     biggest = sorted(audit["workloads"], key=_spend, reverse=True)[:BIGGEST]
     lines += [f"{at}. {_in_short(each, currency)}" for at, each in enumerate(biggest, 1)]
@@ -46,6 +46,10 @@ def _first_page(audit: Audit) -> str:
     lines += [_row(each) for each in audit["workloads"]]
     lines += [f"\n![{name}]({name})" for name in audit["pictures"]]
     return "\n".join(lines)
+
+
+def _why_none(audit: Audit) -> str:
+    return audit["no_saving"] or "no row goes to the SLM, or none has a price"
 
 
 def _spent(audit: Audit) -> str:
@@ -84,6 +88,8 @@ def next_steps(audit: Audit) -> list[str]:
         )
     if audit["unknown_models"]:
         steps.append("Give costs for the models without a list price (--map cost=...).")
+    if audit["no_saving"]:
+        steps.append("Give a log and settings of one currency: nothing is converted here.")
     return steps or ["Nothing here would be better off with the SLM by today's policy."]
 
 

@@ -116,4 +116,6 @@ class Audit(TypedDict):
     assumptions: list[str]
     unknown_models: dict[str, int]
     other_currencies: dict[str, int]
+    no_saving: str
+    """Why there is no saving of some workloads that have a price, in words; empty: there is."""
     pictures: list[str]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tandem.loop.audit.acceptance import of_task
+from tandem.loop.audit.currencies import not_comparable
 from tandem.loop.audit.figures import Figures
 from tandem.loop.audit.options import Options
 from tandem.loop.audit.parts import Part
@@ -102,6 +103,8 @@ class Judge:
     ) -> Saving | None:
         if acceptance is None or not figures.priced or not figures.counted_input:
             return None
+        if self.not_comparable(task):
+            return None
         return saving(
             movable,
             figures.spend / figures.priced,
@@ -114,6 +117,12 @@ class Judge:
             ),
             acceptance,
         )
+
+    def not_comparable(self, task: str) -> str:
+        """Why the SLM's costs cannot be set against the log's, in words; empty where they can."""
+        if self.slm_tariff(task) == Tariff():
+            return ""  # nothing is nothing in any currency
+        return not_comparable(self.options.currency, self.profiler.services.settings.currency)
 
     def slm_tariff(self, task: str) -> Tariff:
         """What the SLM that answers `task` first costs."""
@@ -149,6 +158,8 @@ class Judge:
             told.append("which task it is")
         if acceptance and not figures.priced:
             told.append("what it costs: no row has a cost or a model with a list price")
+        if acceptance and figures.priced and (why := self.not_comparable(task)):
+            told.append(f"what it saves: {why}")
         if figures.partly or figures.counted_output < figures.rows:
             told.append("the output tokens of some rows, so that their cost is too low")
         if made and rates == Tariff():

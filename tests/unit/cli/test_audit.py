@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,20 @@ def test_a_csv_with_a_map_and_a_currency(tmp_path: Path, run: Run) -> None:
     assert "Costs in other currencies are left out: CHF (1 rows)." in page
 
 
+def test_the_report_stands_whoever_reads_the_output(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise BrokenPipeError
+
+    log(tmp_path)
+    monkeypatch.setattr("tandem.cli.audit._tell", gone)
+    with suppress(BrokenPipeError):
+        run("audit", "log.jsonl", "--out", "out")
+    assert (tmp_path / "out/report.md").is_file()
+    assert (tmp_path / "out/report.json").is_file()
+
+
 def test_the_ledger_is_a_log_too(tmp_path: Path, run: Run) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path / '.tandem/ledger.sqlite'}")
     for at in range(25):
@@ -82,6 +97,7 @@ def test_the_ledger_is_a_log_too(tmp_path: Path, run: Run) -> None:
         (("log.jsonl", "--timezone", "Mars/Base"), INVALID, "time zone is not known"),
         (("log.jsonl", "--timezone", "../../etc"), INVALID, "time zone is not known"),
         (("log.jsonl", "--currency", "gold"), INVALID, "three-letter code"),
+        (("log.jsonl", "--currency", "XQZ"), INVALID, "XQZ is no currency (ISO 4217)"),
         (("log.jsonl", "--out", "log.jsonl"), ERROR, "could not be written"),
         (("--ledger",), INVALID, "No finished run stands in"),
     ],

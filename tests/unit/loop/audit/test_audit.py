@@ -94,6 +94,23 @@ def test_volumes_of_a_sample_carry_an_interval_that_holds_the_truth(tmp_path: Pa
     assert sum(each["rows"]["value"] for each in audit["workloads"]) == pytest.approx(4000)
 
 
+def test_no_saving_is_told_across_currencies(tmp_path: Path) -> None:
+    rows = rows_of("review", 60, cost=0.01, currency="EUR", prompt="aaaa")
+    audit = audited(AuditServices(tmp_path, models=PRICED), rows, currency="EUR")
+    why = "SLM prices are in USD, sums in EUR: not comparable, no saving told"
+    told = line(audit, "sentiment")
+    assert (told["saving"], told["rows_to_label"], audit["no_saving"]) == (None, None, why)
+    assert f"what it saves: {why}" in told["unknown"]
+    assert f"none can be told** ({why})" in markdown(audit)
+    own = audited(AuditServices(tmp_path, models=PRICED, currency="eur"), rows, currency="EUR")
+    assert line(own, "sentiment")["saving"] is not None
+    assert own["no_saving"] == ""
+    model = PRICED["slm-embedded"].model_copy(update={"price": Price()})
+    free = {**PRICED, "slm-embedded": model}
+    told = line(audited(AuditServices(tmp_path, models=free), rows, currency="EUR"), "sentiment")
+    assert told["saving"] is not None
+
+
 def test_sensitive_rows_stay_private_and_are_in_no_saving(tmp_path: Path) -> None:
     private = [row(text=f"review by jo{at}@example.com", prompt="aaaa") for at in range(30)]
     audit = audited(AuditServices(tmp_path, models=PRICED), private)
