@@ -142,11 +142,12 @@ def _workload(audit: Audit, line: Workload) -> str:
     if line["spend"]:
         part = f"; {line['unpriced']:.0%} of the rows have no price" if line["unpriced"] else ""
         facts.append(f"- Spend: {span(line['spend'])} {currency}{part}.")
-    levels = ", ".join(f"{level} {n}" for level, n in sorted(line["levels"].items()))
-    facts.append(
-        f"- Sensitive: {percent(line['sensitive'])} (of {line['sensitive']['n']} rows looked at: "
-        f"{levels})."
-    )
+    if line["levels"]:
+        levels = ", ".join(f"{level} {n}" for level, n in sorted(line["levels"].items()))
+        facts.append(
+            f"- Sensitive: {percent(line['sensitive'])} (of {line['sensitive']['n']} rows looked "
+            f"at: {levels})."
+        )
     facts.append(
         f"- Latency: p50 {seconds(line['p50'])}, p95 {seconds(line['p95'])}; "
         f"{line['need']['latency']} ({line['need']['why']})."
@@ -154,7 +155,8 @@ def _workload(audit: Audit, line: Workload) -> str:
     if line["complexity"] is not None:
         facts.append(f"- Complexity: {line['complexity']:.2f}, the SLM's risk not to do.")
     goes = ", ".join(f"{where} {share:.0%}" for where, share in line["goes"].items())
-    facts.append(f"- By the policy: {goes}.")
+    if goes:
+        facts.append(f"- By the policy: {goes}.")
     facts += _saved(line, currency)
     return "\n".join([f"## {line['name']}", "", *facts])
 

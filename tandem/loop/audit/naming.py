@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import log
 
+from tandem.loop.audit.gathering import NO_TEXT
 from tandem.loop.audit.parts import Part
 from tandem.loop.harmless_words import Words, telling, words_of
 from tandem.privacy.checked import Scan
@@ -43,6 +44,8 @@ def _told_apart(names: Iterable[str]) -> list[str]:
 def _name(part: Part, words: Sequence[str]) -> str:
     if part.other:
         return "other"
+    if part.silent:
+        return NO_TEXT
     about = f": {', '.join(words)}" if words else ""
     prompt = f" (prompt {part.stratum.prompt})" if part.stratum.prompt else ""
     return f"{part.task or 'several tasks'}{about}{prompt}"

@@ -41,6 +41,11 @@ class Part:
     other: bool = False
 
     @property
+    def silent(self) -> bool:
+        """Whether its rows say neither what was asked nor for which task."""
+        return self.stratum.key == NO_TEXT
+
+    @property
     def whole(self) -> bool:
         """Whether it is the whole stratum."""
         return len(self.seen) == self.of

@@ -20,6 +20,7 @@ _COLOURS: Final[dict[Destination, str]] = {
     "LLM": "#b5472f",
     "private only": "#7a4fb5",
     "refused by a rule": "#6b6b6b",
+    "not known": "#b0b0b0",
 }
 _DPI: Final = 150
 Draw = Callable[["Axes", int, Workload, str], None]

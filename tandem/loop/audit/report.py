@@ -8,7 +8,9 @@ from typing_extensions import TypedDict
 
 from tandem.loop.audit.counts import LogRead
 
-Destination = Literal["SLM", "SLM with check", "LLM", "private only", "refused by a rule"]
+Destination = Literal[
+    "SLM", "SLM with check", "LLM", "private only", "refused by a rule", "not known"
+]
 
 
 class Range(TypedDict):

@@ -50,21 +50,22 @@ class Judge:
         """The line of `part`."""
         figures, scale, task = part.figures, part.scale, part.task or UNCLEAR_TASK
         need = need_of(figures, part.whole)
-        goes = Counter(self.profiler.goes(each, task, need["latency"]) for each in part.seen)
-        n = len(part.seen)
+        # Nothing is said of what rows without a text ask for, nor of where they should go.
+        judged = () if part.silent else part.seen
+        goes = Counter(self.profiler.goes(each, task, need["latency"]) for each in judged)
         checked = [each for each in part.seen if each.checked]
         acceptance = of_task(self.known, task) if goes["slm"] else None
         movable = _movable(part, figures, goes["slm"])
         made = self._saving(task, figures, movable, acceptance)
         unsettled = made and acceptance and not acceptance["known"]
         complexities = [
-            c for each in part.seen if (c := self.profiler.complexity(each, task)) is not None
+            c for each in judged if (c := self.profiler.complexity(each, task)) is not None
         ]
         return {
             "name": name,
             "told_by": _told_by(part),
             "prompt": part.stratum.prompt,
-            "task": part.task or "several",
+            "task": "not known" if part.silent else part.task or "several",
             "task_share": part.task_share,
             "rows": _range(part.volume),
             "spend": _spend(part, figures),
@@ -79,7 +80,7 @@ class Judge:
             "need": need,
             "complexity": sum(complexities) / len(complexities) if complexities else None,
             "destination": _destination(goes, acceptance),
-            "goes": {_WORDS[where]: count / n for where, count in goes.most_common()},
+            "goes": {_WORDS[where]: count / len(judged) for where, count in goes.most_common()},
             "models": self._models(figures, scale),
             "acceptance": acceptance,
             "saving": made,
@@ -219,6 +220,8 @@ def _spend(part: Part, figures: Figures) -> Range | None:
 
 def _destination(goes: Counter[Goes], acceptance: Acceptance | None) -> Destination:
     """Where most of its rows go."""
+    if not goes:
+        return "not known"
     where = goes.most_common(1)[0][0]
     alone = acceptance and acceptance["known"] and acceptance["low"] >= SLM_ALONE
     return "SLM" if where == "slm" and alone else _WORDS[where]
@@ -227,6 +230,8 @@ def _destination(goes: Counter[Goes], acceptance: Acceptance | None) -> Destinat
 def _told_by(part: Part) -> str:
     if part.other:
         return "rows of no workload large enough"
+    if part.silent:
+        return "rows without a text"
     if part.stratum.task:
         return "declared task"
     if not part.whole or not part.stratum.prompt:

@@ -111,6 +111,27 @@ def test_no_saving_is_told_across_currencies(tmp_path: Path) -> None:
     assert told["saving"] is not None
 
 
+def test_nothing_is_claimed_of_rows_without_a_text(tmp_path: Path) -> None:
+    rows = [*(row(text="") for _ in range(30)), *rows_of("review", 30, prompt="aaaa")]
+    audit = audited(AuditServices(tmp_path, models=PRICED), rows)
+    told = line(audit, "no text")
+    assert (told["name"], told["task"], told["destination"]) == (
+        "no text",
+        "not known",
+        "not known",
+    )
+    assert (told["complexity"], told["saving"], told["acceptance"]) == (None, None, None)
+    assert told["goes"] == {}
+    assert told["rows"]["value"] == 30
+    page = markdown(audit)
+    section = page[page.index("## no text") :].partition("\n## ")[0]
+    for claim in ("Complexity", "By the policy", "Sensitive:", "reasoning", "0 rows looked at"):
+        assert claim not in section
+    assert "how sensitive its rows are: the log has no text of them; which task it is" in section
+    drawn = pictures.pictures(audit) if pictures.available() else {"spend.png": b""}
+    assert "spend.png" in drawn
+
+
 def test_sensitive_rows_stay_private_and_are_in_no_saving(tmp_path: Path) -> None:
     private = [row(text=f"review by jo{at}@example.com", prompt="aaaa") for at in range(30)]
     audit = audited(AuditServices(tmp_path, models=PRICED), private)
