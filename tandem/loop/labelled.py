@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -49,21 +49,28 @@ class LabelledRows:
     several_tenants: bool = False
 
     def repeats(self) -> str:
-        """Where rows repeat a text: how many texts there are, and the first two lines that give
-        one text two labels. Else empty."""
+        """Where rows repeat a text: how many texts there are, how many of them have more than one
+        label, and the first two lines that give one text two. Else empty."""
         first: dict[str, int] = {}
-        told = ""
+        unlike: dict[int, int] = {}
         for row, text in enumerate(self.texts):
             seen = first.setdefault(same_key(text), row)
-            if not told and self.lines and self.labels[seen] != self.labels[row]:
-                told = (
-                    "; the labels contradict each other in lines "
-                    f"{self.lines[seen]}, {self.lines[row]}"
-                )
+            if self.labels[seen] != self.labels[row]:
+                unlike.setdefault(seen, row)
         count = len(first)
         if count == len(self.texts):
             return ""
+        told = self._contradictions(unlike) if self.lines else ""
         return f"{len(self.texts)} rows hold {count} different text{'s'[: count > 1]}{told}"
+
+    def _contradictions(self, unlike: Mapping[int, int]) -> str:
+        """Of each text with two labels, the rows that give the first and the second of them."""
+        if not unlike:
+            return ""
+        seen, row = min(unlike.items(), key=lambda pair: pair[1])
+        lines = f"lines {self.lines[seen]}, {self.lines[row]}"
+        texts = f"{len(unlike)} texts, first in " if len(unlike) > 1 else ""
+        return f"; the labels contradict each other in {texts}{lines}"
 
 
 class Split(NamedTuple):

@@ -67,6 +67,11 @@ def test_repeated_texts_and_contradicting_labels_are_told(tmp_path: Path) -> Non
     assert read_labelled(written(tmp_path, "", *rows)).repeats() == (
         "3 rows hold 1 different text; the labels contradict each other in lines 2, 4"
     )
+    rows += [{"text": text, "label": label} for text in "cd" for label in "ba"]
+    assert read_labelled(written(tmp_path, "", *rows)).repeats() == (
+        "7 rows hold 3 different texts; the labels contradict each other in 3 texts, first in "
+        "lines 2, 4"
+    )
     rows = [{"text": text, "label": text} for text in "aab"]
     assert read_labelled(written(tmp_path, *rows)).repeats() == "3 rows hold 2 different texts"
     assert read_labelled(written(tmp_path, *rows[1:])).repeats() == ""
