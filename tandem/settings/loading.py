@@ -26,10 +26,15 @@ def load(path: str | Path | None = None) -> Settings:
         the file, the line, the key and what is allowed.
     """
     chosen = Path(path or os.environ.get("TANDEM_SETTINGS") or FILE_NAME)
+    if chosen.is_dir():
+        raise SettingsError(
+            f"{chosen} is a directory, and no settings file.",
+            f"Name the file in it, such as {chosen / FILE_NAME}.",
+        )
     if not chosen.is_file():
         if path or os.environ.get("TANDEM_SETTINGS"):
             raise SettingsError(
-                f"The settings file {chosen} does not exist.", "Give --settings a file."
+                f"The settings file {chosen} does not exist.", "Name a settings file that is there."
             )
         return Settings()
     try:

@@ -153,6 +153,12 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.M
         load()
 
 
+def test_a_directory_is_told_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is a directory, and no settings file") as caught:
+        load(tmp_path)
+    assert str(tmp_path / "tandem.toml") in caught.value.remedy
+
+
 def test_without_any_file_the_defaults_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
