@@ -58,7 +58,7 @@ class Series:
             return self
         if self.tries and len(hashes - self.first) >= len(hashes & self.first):
             return Series().then(compared, keys)
-        first = self.first if self.tries else hashes
+        first = self.first if self.tries else frozenset(hashes)
         return Series(self.tries + 1, compared, self.key, self.judged | hashes, first)
 
     def told(self) -> dict[str, Any]:

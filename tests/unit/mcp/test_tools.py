@@ -151,7 +151,7 @@ def test_a_server_that_dies_fails_the_step_and_not_the_run(house: House) -> None
     done = build(made).compile().invoke({"request": asked})["answer"]
     steps = {step["tool"]: step for step in done["steps"]}
     assert steps["tiny_count"]["status"] == "failed"
-    assert "not known" in steps["tiny_count"]["error"]
+    assert "it changes nothing" in steps["tiny_count"]["error"]
     assert "tandem mcp check tiny" in steps["tiny_count"]["error"]
     assert steps["calculate"]["result"] == 6
     assert house.calls == 1
