@@ -7,6 +7,7 @@ computed from it may be called a promise; see docs/calibration.md.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, select
@@ -41,8 +42,8 @@ def give(ledger: Ledger, run_id: str, correct: bool | None = None, value: Any = 
 
     Raises
     ------
-    InvalidRequest: no such run, it has not ended, nothing was tried in it, nothing was said, or
-        only a value where there is nothing to compare it with.
+    InvalidRequest: no such run, it has not ended, nothing was tried in it, nothing was said, only
+        a value where there is nothing to compare it with, or one that is none of its labels.
     LedgerError: the ledger cannot be read or written.
     """
     if correct is None and value is None:
@@ -50,6 +51,7 @@ def give(ledger: Ledger, run_id: str, correct: bool | None = None, value: Any = 
             "Nothing was said of the answer.", "Say whether it was right, or give the right value."
         )
     run = _ended(ledger, run_id)
+    _refuse_other_labels(run, value)
     kept = run["request"] is not None
     if correct is None:
         if not kept:
@@ -74,6 +76,21 @@ def give(ledger: Ledger, run_id: str, correct: bool | None = None, value: Any = 
         "value": row["value"],
         "value_kept": kept or value is None,
     }
+
+
+def _refuse_other_labels(run: Mapping[str, Any], value: Any) -> None:
+    """Refuse a label that the run could not have chosen, which nothing would ever learn from."""
+    output, request = run["output"], run["request"]
+    told = value.get("label") if isinstance(value, dict) else value
+    if not (isinstance(output, dict) and output.keys() == _OF_LABELS and isinstance(told, str)):
+        return
+    labels = (request or {}).get("labels") or list(output["probabilities"])
+    if labels and told not in labels:
+        raise InvalidRequest(
+            f"The value is none of the {len(labels)} labels that the request offered. Nothing was "
+            "noted.",
+            "Give one of them, spelt as there; or --wrong alone where none is right.",
+        )
 
 
 def _same(output: Any, value: Any) -> bool:

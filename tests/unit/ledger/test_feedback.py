@@ -87,6 +87,37 @@ def test_of_an_output_with_probabilities_the_label_counts(
     ledger.close()
 
 
+@pytest.mark.parametrize("value", ["planted", {"label": "planted"}])
+@pytest.mark.parametrize("correct", [None, False])
+@pytest.mark.parametrize(
+    ("labels", "probabilities"),
+    [(["up", "down"], {}), (None, {"up": 0.9, "down": 0.1})],
+)
+def test_a_label_that_was_not_offered_is_refused(
+    file: Path, value: Any, correct: bool | None, labels: Any, probabilities: Any
+) -> None:
+    ledger = Ledger(f"sqlite:///{file}", texts="all")
+    request: Any = {"text": "x", **({"labels": labels} if labels else {})}
+    ledger.start("r1", request, profile(), decision())
+    output = {"label": "up", "probabilities": probabilities}
+    ledger.add_attempt("r1", attempt("a1", output=output))
+    ledger.add_verdict("r1", verdict("a1"))
+    ledger.finish("r1", answer("r1"))
+    with pytest.raises(InvalidRequest, match="none of the 2 labels") as caught:
+        give(ledger, "r1", correct, value)
+    assert "planted" not in str(caught.value)
+    assert rows(ledger) == []
+    assert give(ledger, "r1", correct, "down")["correct"] is False
+    ledger.close()
+
+
+def test_without_known_labels_any_value_is_noted(file: Path) -> None:
+    ledger = Ledger(f"sqlite:///{file}", texts="all")
+    run(ledger, output={"label": "up", "probabilities": {}})
+    assert give(ledger, "r1", value="other")["correct"] is False
+    ledger.close()
+
+
 def test_a_draft_can_be_judged(ledger: Ledger) -> None:
     run(ledger, "needs_review")
     assert give(ledger, "r1", True)["correct"] is True
