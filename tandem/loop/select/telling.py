@@ -125,6 +125,8 @@ def _needs(one: Judged, choice: Choice) -> str:
     target = choice.wanted.target
     if one.needed is None:
         why = f"its {one.right.mean:.1%} do not reach it" if target else "it lags by too much"
+        if one.said.candidate.kind == "head":
+            return f"{why} as it is; a head learns from rows, and more of them may make it better"
         return f"{why}, so no number of rows would settle it"
     return f"about {one.needed} rows like these would settle it ({one.right.n} were judged)"
 

@@ -161,6 +161,21 @@ def test_a_candidate_that_is_down_leaves_the_others(tmp_path: Path) -> None:
     assert "was not judged" in " ".join(verdict(choose([said], Wanted(target=0.9)), rows))
 
 
+def test_a_head_may_become_better_with_more_rows(tmp_path: Path) -> None:
+    rows = rows_of(["one"] * 100, ["up"] * 100)
+    right = [True] * 41 + [False] * 59
+    asked = [
+        Said(candidate, right=right, cost=[1.0] * 100, seconds=[1.0] * 100)
+        for candidate in (Candidate("head", "head", ""), SMALL)
+    ]
+    told = list(verdict(choose(asked, Wanted(target=0.9)), rows))
+    assert (
+        "head: its 41.0% do not reach it as it is; a head learns from rows, and more of them may "
+        "make it better" in told
+    )
+    assert f"{SMALL.name}: its 41.0% do not reach it, so no number of rows would settle it" in told
+
+
 class Embeddings:
     """Points that tell the labels apart."""
 
