@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tandem.graphs.tasks import Tasks
+from tandem.ledger import tables
 from tandem.ledger.feedback import give
 from tandem.loop.improve.collecting import failed_or_judged
 from tandem.loop.improve.rows import Collected, Collector, by_slot
@@ -73,7 +75,9 @@ def test_what_left_without_the_llm_counts_only_where_it_was_judged(services: Fak
 
 def test_labels_outside_the_set_are_left_out_and_counted(services: FakeServices) -> None:
     escalated(services.ledger, "a", "gold climbs", "up")
-    give(services.ledger, "a", False, "sideways")
+    give(services.ledger, "a", False, "down")
+    with services.ledger.writing() as connection:  # as ledgers hold that were written earlier
+        connection.execute(update(tables.feedback).values(value="sideways"))
     made = collected(services)
     assert (made.rows, made.counts["outside_labels"]) == ((), 1)
 
