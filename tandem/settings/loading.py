@@ -34,7 +34,8 @@ def load(path: str | Path | None = None) -> Settings:
     if not chosen.is_file():
         if path or os.environ.get("TANDEM_SETTINGS"):
             raise SettingsError(
-                f"The settings file {chosen} does not exist.", "Name a settings file that is there."
+                f"The settings file {chosen} does not exist.",
+                "Name one that is there, by --settings, TANDEM_SETTINGS or the command's argument.",
             )
         return Settings()
     try:
