@@ -47,7 +47,8 @@ async def test_a_desktop_client_s_session(home: Home) -> None:
     assert (answer["status"], answer["output"]["label"]) == ("accepted", "positive")
     assert answer["cost"] < answer["all_llm_cost"]
     assert refused.is_error
-    assert "no_such_task" in refused.content[0].text
+    assert "Known tasks: agent" in refused.content[0].text
+    assert "no_such_task" not in refused.content[0].text
     assert report.structured_content["total"]["runs"] >= 1
 
 
